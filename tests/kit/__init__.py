@@ -1,0 +1,1 @@
+"""Tools of the tests: the reactor, servers to test against, fakes. No test lives here."""
