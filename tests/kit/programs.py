@@ -68,7 +68,16 @@ def reachable_copy(program: Program, user: str | None, folder: Path) -> Path:
     for source in (package, package.with_name(f"{package.name}.libs")):
         if source.is_dir():
             shutil.copytree(source, folder / source.name, symlinks=True, dirs_exist_ok=True)
+            _open_to_all(folder / source.name)
     return folder / package.name / program.path.relative_to(package)
+
+
+def _open_to_all(folder: Path) -> None:
+    """Undo a strict umask: everybody may read, and run what the owner may run."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (0o555 if mode & 0o100 else 0o444))
 
 
 def _may_run(path: Path, user: str) -> bool:
