@@ -1,4 +1,15 @@
-"""How workers hear each other: streams, positions, writers, readers, calls, shards and leases, buses.
+"""How processes hear each other: streams of facts in sharded, fenced logs.
 
-A library: it knows neither Matrix nor the database nor the reactor, only the Protocols in ``ports``.
+A library that knows nothing of what the facts are about. A *family* of shards is a set of logs; a *shard* is one log
+with one owner at a time; a *fact* is one row of one stream in one shard; its *number* is its place in that log.
+
+* `numbers`    a shard and a counter packed into 64 bits
+* `streams`    what a stream is, and the facts it carries
+* `positions`  vectors of counters, and tokens made of them
+* `shards`     leases, epochs, the fence
+* `committer`  group commit: many appends, one transaction
+* `log`        what features use to append facts
+* `bus`        frames from owners to readers (memory; others come with the workers)
+* `reader`     a process's view: positions, gaps, refills, recent facts
+* `ports`      what this library asks of its surroundings
 """

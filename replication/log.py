@@ -1,0 +1,44 @@
+"""What features use to append facts: one log of one family, on the owner's side."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from replication.bus import Bus, Frame
+from replication.committer import Append, Committer, Extra
+from replication.streams import Fact, Family, Stream
+
+Pair = tuple[Stream[Any], Fact]
+
+
+class Log:
+    """Appends to the shards of one family that this process owns."""
+
+    def __init__(self, family: Family, committer: Committer, bus: Bus) -> None:
+        self.family = family
+        self._committer = committer
+        self._bus = bus
+
+    def append(
+        self,
+        shard: int,
+        key: Hashable,
+        facts: Sequence[Pair],
+        *,
+        extra: Extra | None = None,
+        is_current: Callable[[], bool] | None = None,
+    ) -> "Deferred[None]":
+        """Store `facts` in one transaction with what `extra` runs; fires after the commit.
+
+        Raises NotOwned, Dropped, FenceBroken, or the database's error.
+        """
+        return self._committer.submit(Append(self.family.name, shard, key, facts, extra=extra, is_current=is_current))
+
+    def submit(self, append: Append) -> "Deferred[None]":
+        """Store an append that was put together elsewhere."""
+        return self._committer.submit(append)
+
+    def tell(self, shard: int, facts: Sequence[Pair]) -> None:
+        """Publish ephemeral facts: no rows, no numbers, lost with their owner."""
+        self._bus.publish(Frame(self.family.name, shard, 0, 0, 0, tuple((stream.name, fact) for stream, fact in facts)))

@@ -1,0 +1,164 @@
+"""A process's view of the logs: how far each shard is known, what came last, and what was missed.
+
+Publish after commit, advance after processing: a frame's facts go to the subscribers first, then the position moves, then
+those who wait hear of it. A frame that does not follow on is a gap and is refilled from the database: position first, then
+the facts up to it.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet.defer import Deferred
+
+from replication import sql
+from replication.bus import Bus, Frame
+from replication.numbers import pack
+from replication.ports import Transaction, Transactions
+from replication.positions import Vector
+from replication.recent import RecentFacts
+from replication.streams import Fact, Family, Storage, Stream
+
+logger = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Fact)
+Subscriber = Callable[[Sequence[Any]], None]
+Advanced = Callable[[Frame], None]
+
+
+class Reader:
+    """Follows all shards of the given families."""
+
+    def __init__(self, database: Transactions, bus: Bus, families: Sequence[Family]) -> None:
+        self._database = database
+        self.positions = {family.name: Vector.zero(family.shards) for family in families}
+        self.ephemeral = 0
+        self.incarnation = 0
+        self._streams: dict[str, Stream[Any]] = {}
+        self._storages: dict[str, list[Storage[Any]]] = {family.name: [] for family in families}
+        self._subscribers: dict[str, list[Subscriber]] = {}
+        self._recent: dict[str, RecentFacts[Any]] = {}
+        self._advanced: list[Advanced] = []
+        self._refilling: dict[tuple[str, int], list[Frame]] = {}
+        self._has_started = False
+        self.gaps = 0
+        bus.listen(self._hear)
+
+    def register(self, storage: Storage[Any], *, recent: RecentFacts[Any] | None = None) -> None:
+        """Say how a durable stream is read back, and keep its recent facts."""
+        stream = storage.stream
+        self._streams[stream.name] = stream
+        self._storages[stream.family.name].append(storage)
+        self._recent[stream.name] = recent if recent is not None else RecentFacts(stream)
+
+    def register_ephemeral(self, stream: Stream[Any]) -> None:
+        """Say that a stream without rows exists."""
+        self._streams[stream.name] = stream
+
+    def recent(self, stream: Stream[F]) -> RecentFacts[F]:
+        """The recent facts of a durable stream."""
+        return self._recent[stream.name]
+
+    def stream(self, name: str) -> Stream[Any]:
+        """The stream of that name."""
+        return self._streams[name]
+
+    def subscribe(self, stream: Stream[F], subscriber: Callable[[Sequence[F]], None]) -> None:
+        """Hear a stream's facts, batch by batch, before the position moves past them. Must not raise or wait."""
+        self._subscribers.setdefault(stream.name, []).append(subscriber)
+
+    def on_advance(self, listener: Advanced) -> None:
+        """Hear of every frame after the position has moved."""
+        self._advanced.append(listener)
+
+    async def start(self, fresh_incarnation: int) -> None:
+        """Begin at the committed positions."""
+        self.incarnation = await self._database.write(
+            lambda transaction: sql.incarnation(transaction, fresh_incarnation)
+        )
+        committed = await self._database.read(sql.all_positions)
+        for family in self.positions:
+            self.positions[family] = Vector(committed[family])
+        for recent in self._recent.values():
+            recent.start(self.positions[recent.stream.family.name])
+        self._has_started = True
+
+    def _hear(self, frame: Frame) -> None:
+        if frame.first == 0:
+            self._take_ephemeral(frame)
+            return
+        if not self._has_started:
+            return
+        waiting = self._refilling.get((frame.family, frame.shard))
+        if waiting is not None:
+            waiting.append(frame)
+            return
+        known = self.positions[frame.family][frame.shard]
+        if frame.last <= known:
+            return
+        if frame.first != known + 1:
+            self._refill(frame)
+            return
+        self._take(frame)
+
+    def _take_ephemeral(self, frame: Frame) -> None:
+        self.ephemeral += 1
+        self._distribute(frame.facts)
+        self._announce(frame)
+
+    def _take(self, frame: Frame) -> None:
+        self._distribute(frame.facts)
+        self.positions[frame.family] = self.positions[frame.family].moved(frame.shard, frame.last)
+        self._announce(frame)
+
+    def _distribute(self, facts: Sequence[tuple[str, Fact]]) -> None:
+        by_stream: dict[str, list[Fact]] = {}
+        for name, fact in facts:
+            by_stream.setdefault(name, []).append(fact)
+        for name, batch in by_stream.items():
+            if (recent := self._recent.get(name)) is not None:
+                recent.take(batch)
+            for subscriber in self._subscribers.get(name, ()):
+                try:
+                    subscriber(batch)
+                except Exception:
+                    logger.exception("a subscriber of %s failed", name)
+
+    def _announce(self, frame: Frame) -> None:
+        for listener in self._advanced:
+            listener(frame)
+
+    def _refill(self, frame: Frame) -> None:
+        """Fetch what was missed up to the committed position; frames that come meanwhile wait."""
+        self.gaps += 1
+        key = (frame.family, frame.shard)
+        self._refilling[key] = [frame]
+        known = self.positions[frame.family][frame.shard]
+
+        def failed(failure: Any) -> None:
+            logger.error("could not refill %s shard %d: %s", *key, failure.getErrorMessage())
+            del self._refilling[key]
+
+        def fetched(found: Frame) -> None:
+            waiting = self._refilling.pop(key)
+            self._take(found)
+            for later in waiting:
+                self._hear(later)
+
+        Deferred.fromCoroutine(self._fetch(frame.family, frame.shard, known)).addCallbacks(fetched, failed)
+
+    async def _fetch(self, family: str, shard: int, known: int) -> Frame:
+        def read(transaction: Transaction) -> Frame:
+            upto = sql.positions(transaction, family)[shard]
+            facts: list[tuple[str, Fact]] = []
+            for storage in self._storages[family]:
+                loaded = storage.load(transaction, pack(shard, known), pack(shard, upto))
+                facts.extend((storage.stream.name, fact) for fact in loaded)
+            facts.sort(key=_number)
+            return Frame(family, shard, 0, known + 1, upto, facts)
+
+        return await self._database.read(read)
+
+
+def _number(item: tuple[str, Fact]) -> int:
+    return item[1].number

@@ -1,0 +1,124 @@
+"""A lane: one thread with one connection that runs one transaction after the other.
+
+Transactions are plain functions. A failed attempt that left nothing behind is repeated with growing pauses; the thread
+owns its connection and replaces it when it breaks.
+"""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from synapse_like.toolkit.db.errors import CommitUnknown, DatabaseUnavailable, Repeatable
+from synapse_like.toolkit.db.transaction import Connection, Engine, Observer, Transaction
+
+T = TypeVar("T")
+Work = Callable[[], None]
+
+ATTEMPTS = 6
+FIRST_PAUSE_S = 0.02
+
+
+class Lane:
+    """A queue of transactions and the thread(s) that run them, each thread with its own connection."""
+
+    def __init__(self, engine: Engine, name: str, threads: int, observer: Observer, *, is_read_only: bool) -> None:
+        self._engine = engine
+        self._observer = observer
+        self._is_read_only = is_read_only
+        self._queue: SimpleQueue[Callable[[_Worker], None] | None] = SimpleQueue()
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, name=f"db-{name}-{index}", daemon=True) for index in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(
+        self,
+        transaction: Callable[[Transaction], T],
+        on_done: Callable[[T], None],
+        on_failed: Callable[[BaseException], None],
+    ) -> None:
+        """Run `transaction` in the lane; exactly one of the callbacks is called, in the lane's thread."""
+
+        def work(worker: "_Worker") -> None:
+            try:
+                result = worker.transact(transaction)
+            except BaseException as error:
+                on_failed(error)
+            else:
+                on_done(result)
+
+        self._queue.put(work)
+
+    def waiting(self) -> int:
+        """How many transactions wait for a thread."""
+        return self._queue.qsize()
+
+    def close(self) -> None:
+        """Finish what is queued, then end the threads."""
+        self._stopping.set()
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        worker = _Worker(self._engine, self._observer, self._stopping, is_read_only=self._is_read_only)
+        while (work := self._queue.get()) is not None:
+            work(worker)
+        worker.close()
+
+
+class _Worker:
+    """One thread's connection, and the rules of repeating."""
+
+    def __init__(self, engine: Engine, observer: Observer, stopping: threading.Event, *, is_read_only: bool) -> None:
+        self._engine = engine
+        self._observer = observer
+        self._stopping = stopping
+        self._is_read_only = is_read_only
+        self._connection: Connection | None = None
+
+    def transact(self, function: Callable[[Transaction], T]) -> T:
+        """Run, commit, and repeat while that is safe. Raises what `function` raised, or DatabaseUnavailable."""
+        pause_s = FIRST_PAUSE_S
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._attempt(function)
+            except DatabaseUnavailable as error:
+                self._drop_connection()
+                if attempt == ATTEMPTS or (not isinstance(error, Repeatable) and attempt > 3):
+                    raise
+            self._stopping.wait(pause_s)
+            pause_s *= 3
+        raise DatabaseUnavailable("out of attempts")
+
+    def _attempt(self, function: Callable[[Transaction], T]) -> T:
+        if self._connection is None:
+            self._connection = self._engine.connect(self._observer)
+        transaction = self._connection.begin(is_read_only=self._is_read_only)
+        try:
+            result = function(transaction)
+            transaction.commit()
+        except CommitUnknown:
+            self._drop_connection()
+            raise
+        except BaseException:
+            transaction.rollback()
+            raise
+        return result
+
+    def _drop_connection(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def close(self) -> None:
+        """End of the thread."""
+        self._drop_connection()
+
+
+def unobserved(_: Any) -> None:
+    """An observer that does not care."""

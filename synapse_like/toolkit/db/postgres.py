@@ -1,0 +1,166 @@
+"""PostgreSQL through psycopg2: read-only snapshots for readers, READ COMMITTED behind the fence for writers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2.extras import execute_values
+
+from synapse_like.toolkit.db.errors import (
+    CommitUnknown,
+    DatabaseError,
+    DatabaseUnavailable,
+    IntegrityViolated,
+    Repeatable,
+)
+from synapse_like.toolkit.db.sqltext import for_postgres
+from synapse_like.toolkit.db.transaction import Observer, Row
+
+_REPEATABLE_CODES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
+_POOL_KEYS = {"cp_min", "cp_max", "cp_reconnect", "cp_noisy", "cp_openfun"}
+_PAGE_ROWS = 1000
+_WRITER_SETTINGS = (
+    "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=10000 -c lock_timeout=10000 -c TimeZone=UTC"
+)
+
+
+class PostgresEngine:
+    """A PostgreSQL database, named by libpq's connection arguments."""
+
+    name = "postgresql"
+    has_one_writer = False
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        self._arguments = {key: value for key, value in arguments.items() if key not in _POOL_KEYS}
+        self._arguments.setdefault("application_name", "synapse-like")
+        self._arguments.setdefault("connect_timeout", 10)
+        self._arguments.setdefault("tcp_user_timeout", 10_000)
+        options = self._arguments.get("options", "")
+        self._arguments["options"] = f"{_WRITER_SETTINGS} {options}".strip()
+
+    def connect(self, observer: Observer) -> "PostgresConnection":
+        """Open a connection."""
+        try:
+            raw = psycopg2.connect(**self._arguments)
+        except psycopg2.Error as error:
+            raise DatabaseUnavailable(f"cannot connect to PostgreSQL: {error}") from error
+        raw.autocommit = True
+        return PostgresConnection(raw, observer)
+
+    def close(self) -> None:
+        """Nothing is held besides connections."""
+
+
+class PostgresConnection:
+    """One psycopg2 connection in autocommit mode; we say BEGIN and COMMIT ourselves."""
+
+    def __init__(self, raw: "psycopg2.extensions.connection", observer: Observer) -> None:
+        self._raw = raw
+        self._observer = observer
+
+    def begin(self, *, is_read_only: bool) -> "PostgresTransaction":
+        """BEGIN travels with the first statement, to save a round trip."""
+        start = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " if is_read_only else "BEGIN; "
+        return PostgresTransaction(self._raw, self._observer, start)
+
+    def close(self) -> None:
+        """Close; what is open is rolled back by the server."""
+        try:
+            self._raw.close()
+        except psycopg2.Error:
+            return
+
+
+class PostgresTransaction:
+    """Statements on one connection between BEGIN and COMMIT."""
+
+    def __init__(self, raw: "psycopg2.extensions.connection", observer: Observer, start: str) -> None:
+        self._raw = raw
+        self._cursor = raw.cursor()
+        self._observer = observer
+        self._start = start
+
+    def all(self, sql: str, /, **values: Any) -> list[Row]:
+        """Every row of a query."""
+        self._execute(sql, values)
+        return self._cursor.fetchall()
+
+    def one(self, sql: str, /, **values: Any) -> Row | None:
+        """The first row of a query, or None."""
+        self._execute(sql, values)
+        return self._cursor.fetchone()
+
+    def run(self, sql: str, /, **values: Any) -> int:
+        """Run a statement; how many rows it touched."""
+        self._execute(sql, values)
+        return self._cursor.rowcount
+
+    def rows(self, sql: str, rows: Sequence[Sequence[Any]], /) -> int:
+        """Run a `VALUES :rows` statement for all rows, up to a thousand rows a statement."""
+        touched = 0
+        for start in range(0, len(rows), _PAGE_ROWS):
+            self._execute_rows(sql, rows[start : start + _PAGE_ROWS])
+            touched += self._cursor.rowcount
+        return touched
+
+    def query_rows(self, sql: str, rows: Sequence[Sequence[Any]], /) -> list[Row]:
+        """Run a `VALUES :rows` query."""
+        found: list[Row] = []
+        for start in range(0, len(rows), _PAGE_ROWS):
+            self._execute_rows(sql, rows[start : start + _PAGE_ROWS])
+            found.extend(self._cursor.fetchall())
+        return found
+
+    def commit(self) -> None:
+        """COMMIT; a connection that breaks meanwhile leaves the outcome unknown."""
+        if self._start:
+            return
+        try:
+            self._cursor.execute("COMMIT")
+        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            raise CommitUnknown(str(error)) from error
+        except psycopg2.Error as error:
+            raise _translated(error, "COMMIT") from error
+
+    def rollback(self) -> None:
+        """Forget everything since BEGIN; a broken connection has already forgotten."""
+        if self._start:
+            return
+        try:
+            self._cursor.execute("ROLLBACK")
+        except psycopg2.Error:
+            self._raw.close()
+
+    def _execute(self, sql: str, values: dict[str, Any]) -> None:
+        text = self._start + for_postgres(sql)
+        self._start = ""
+        self._observer(sql)
+        for name, value in values.items():
+            if isinstance(value, set | frozenset | tuple | dict):
+                values[name] = list(value)
+        try:
+            self._cursor.execute(text, values)
+        except psycopg2.Error as error:
+            raise _translated(error, sql) from error
+
+    def _execute_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        text = self._start + for_postgres(sql)
+        self._start = ""
+        self._observer(sql)
+        try:
+            execute_values(self._cursor, text, rows, page_size=_PAGE_ROWS)
+        except psycopg2.Error as error:
+            raise _translated(error, sql) from error
+
+
+def _translated(error: psycopg2.Error, sql: str) -> DatabaseError:
+    if isinstance(error, psycopg2.IntegrityError):
+        return IntegrityViolated(str(error).strip())
+    if error.pgcode in _REPEATABLE_CODES:
+        return Repeatable(str(error).strip())
+    if isinstance(error, psycopg2.InterfaceError) or (
+        isinstance(error, psycopg2.OperationalError) and error.pgcode is None
+    ):
+        return Repeatable(str(error).strip())
+    return DatabaseError(f"{str(error).strip()} in: {' '.join(sql.split())[:300]}")

@@ -1,0 +1,51 @@
+"""One SQL text for both engines, by a few mechanical rewrites.
+
+* `:name` is a parameter (SQLite's own form; `%(name)s` for psycopg2);
+* `IN :names` takes a list of integers or strings;
+* `VALUES :rows` takes a list of equal-length tuples;
+* `{now_ms}` is the database's clock, in milliseconds since the epoch.
+
+Rewritten texts are kept, as there are only as many as we wrote.
+"""
+
+import re
+from functools import lru_cache
+
+_IN_LIST = re.compile(r"\bIN :(\w+)")
+_NOT_IN_LIST = re.compile(r"\bNOT IN :(\w+)")
+_PARAMETER = re.compile(r"(?<![:\w]):([a-zA-Z_]\w*)")
+
+SQLITE_NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+POSTGRES_NOW_MS = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+
+ROWS = "VALUES :rows"
+
+
+@lru_cache(maxsize=4096)
+def for_sqlite(sql: str) -> tuple[str, frozenset[str]]:
+    """The text for SQLite and the names of its list parameters (bound as JSON arrays)."""
+    lists = frozenset(_IN_LIST.findall(sql))
+    text = _IN_LIST.sub(r"IN (SELECT value FROM json_each(:\1))", sql)
+    return text.replace("{now_ms}", SQLITE_NOW_MS), lists
+
+
+@lru_cache(maxsize=4096)
+def for_postgres(sql: str) -> str:
+    """The text for psycopg2; lists are bound as arrays, `VALUES :rows` becomes `VALUES %s`."""
+    text = sql.replace("%", "%%").replace(ROWS, "VALUES @@rows@@")
+    text = _NOT_IN_LIST.sub(r"<> ALL(:\1)", text)
+    text = _IN_LIST.sub(r"= ANY(:\1)", text)
+    text = _PARAMETER.sub(r"%(\1)s", text)
+    return text.replace("@@rows@@", "%s").replace("{now_ms}", POSTGRES_NOW_MS)
+
+
+@lru_cache(maxsize=1024)
+def rows_for_sqlite(sql: str, width: int, count: int) -> str:
+    """`VALUES :rows` written out as `VALUES (?, ?), (?, ?), ...`."""
+    one = "(" + ", ".join("?" * width) + ")"
+    return sql.replace(ROWS, "VALUES " + ", ".join([one] * count)).replace("{now_ms}", SQLITE_NOW_MS)
+
+
+def sqlite_type(declaration: str) -> str:
+    """Schema files are written for PostgreSQL; SQLite needs nothing but this spelling."""
+    return declaration.replace('COLLATE "C"', "")
