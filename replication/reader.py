@@ -1,8 +1,8 @@
 """A process's view of the logs: how far each shard is known, what came last, and what was missed.
 
-Publish after commit, advance after processing: a frame's facts go to the subscribers first, then the position moves, then
-those who wait hear of it. A frame that does not follow on is a gap and is refilled from the database: position first, then
-the facts up to it.
+Publish after commit, advance after processing: a frame's facts go to the subscribers first, then the position moves,
+then those who wait hear of it. A frame that does not follow on is a gap and is refilled from the database: position
+first, then the facts up to it.
 """
 
 import logging
@@ -145,7 +145,8 @@ class Reader:
             for later in waiting:
                 self._hear(later)
 
-        Deferred.fromCoroutine(self._fetch(frame.family, frame.shard, known)).addCallbacks(fetched, failed)
+        fetch = Deferred.fromCoroutine(self._fetch(frame.family, frame.shard, known))
+        _ = fetch.addCallbacks(fetched, failed)
 
     async def _fetch(self, family: str, shard: int, known: int) -> Frame:
         def read(transaction: Transaction) -> Frame:

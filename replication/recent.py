@@ -1,7 +1,7 @@
 """Recent facts of a stream, by key, in memory: what a caught-up reader answers from without the database.
 
-Bounded by count and by estimated bytes over all keys; what is pushed out raises the horizon of its shard, before which a
-question is answered by None: "ask the database".
+Bounded by weight over all keys; what is pushed out raises the horizon of its shard, before which a question is
+answered by None: "ask the database".
 """
 
 from collections import deque

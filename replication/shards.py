@@ -49,6 +49,6 @@ class Holdings:
         return held
 
     def take(self, transaction: Transaction, shards: Sequence[int], owner: str, *, is_forced: bool) -> dict[int, Held]:
-        """In a transaction: take leases, and give what is then ours; the caller assigns it to `held` after the commit."""
+        """In a transaction: take leases, and give what is then ours; the caller sets `held` to it after the commit."""
         rows = sql.take_shards(transaction, self.family.name, shards, owner, LEASE_MS, is_forced=is_forced)
         return {shard: Held(epoch, forward, backward) for shard, epoch, forward, backward in rows}

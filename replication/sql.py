@@ -11,7 +11,8 @@ _CREATE = """
 
 _TAKE = """
     UPDATE shards SET owner = :owner, epoch = epoch + 1, lease_until_ms = {now_ms} + :lease_ms
-    WHERE family = :family AND shard IN :shards AND (owner = :owner OR owner = '' OR lease_until_ms < {now_ms} OR :force = 1)
+    WHERE family = :family AND shard IN :shards
+        AND (owner = :owner OR owner = '' OR lease_until_ms < {now_ms} OR :force = 1)
 """
 
 _OWNED = """

@@ -1,7 +1,7 @@
 """Streams: one declaration each, from which channels, codecs, ids, wake-ups and metrics derive.
 
-A durable stream's facts are stored in the transaction that numbers them, by a `store` function, and can be read back by a
-`load` function when a reader has a gap. Ephemeral streams (typing, presence) have neither rows nor numbers.
+A durable stream's facts are stored in the transaction that numbers them, by a `store` function, and can be read back
+by a `load` function when a reader has a gap. Ephemeral streams (typing, presence) have neither rows nor numbers.
 """
 
 from collections.abc import Callable, Iterator, Sequence
