@@ -1,0 +1,131 @@
+"""Keys of homeserver.yaml that administrators bring along and that no section here declares.
+
+Four kinds: keys that this server does not need, old names, keys that it must not ignore, and keys of features that it
+does not have. A key
+that a section declares is looked up there first, so that this table may lag behind without harm.
+"""
+
+from synapse_like.toolkit.config.problems import Weight
+
+_NAMES_NOT_NEEDED = "is not needed: processes register themselves in the database and share the work"
+_NO_FORK = "is not needed: the server stays in the foreground; let systemd, Docker or Kubernetes keep it running"
+_OWN_GC = "is not needed: the server tunes Python's garbage collector itself"
+_ON_COMMAND_LINE = "is not needed: a worker is told its kind on the command line"
+
+_NOT_NEEDED = {
+    "instance_map": _NAMES_NOT_NEEDED,
+    "stream_writers": _NAMES_NOT_NEEDED,
+    "federation_sender_instances": _NAMES_NOT_NEEDED,
+    "pusher_instances": _NAMES_NOT_NEEDED,
+    "start_pushers": _NAMES_NOT_NEEDED,
+    "send_federation": _NAMES_NOT_NEEDED,
+    "run_background_tasks_on": _NAMES_NOT_NEEDED,
+    "update_user_directory_from_worker": _NAMES_NOT_NEEDED,
+    "notify_appservices_from_worker": _NAMES_NOT_NEEDED,
+    "media_instance_running_background_jobs": _NAMES_NOT_NEEDED,
+    "outbound_federation_restricted_to": _NAMES_NOT_NEEDED,
+    "worker_app": _ON_COMMAND_LINE,
+    "worker_name": _ON_COMMAND_LINE,
+    "worker_listeners": "is not needed: every process reads the same listeners",
+    "worker_log_config": "is not needed: every process reads the same log_config",
+    "worker_manhole": "is not needed: there is no manhole",
+    "manhole": "is not needed: there is no manhole",
+    "manhole_settings": "is not needed: there is no manhole",
+    "worker_daemonize": _NO_FORK,
+    "worker_pid_file": _NO_FORK,
+    "daemonize": _NO_FORK,
+    "print_pidfile": _NO_FORK,
+    "soft_file_limit": "is not needed: the limit is raised to what the system allows",
+    "gc_thresholds": _OWN_GC,
+    "gc_min_interval": _OWN_GC,
+    "use_frozen_dicts": "is not needed: events cannot be changed by modules",
+    "event_cache_size": "is not needed: caches are bounded in bytes, all together",
+    "use_appservice_legacy_authorization": "is not needed: appservices get the Authorization header",
+    "dummy_events_threshold": "is not needed: forward extremities are merged by the next event",
+    "background_updates": "is not needed: the server paces its background work by the load",
+    "report_stats_endpoint": "is not needed: nothing is reported to anyone",
+    "suppress_key_server_warning": "is not needed: there is no such warning",
+    "key_server_signing_keys_path": "is not needed: the server does not act as a notary with a key of its own",
+    "request_token_inhibit_3pid_errors": "is not needed: addresses are never given away",
+    "inhibit_user_in_use_error": "is not needed: it has no effect on what is safe to show",
+    "user_ips_max_age": "is not needed: addresses are kept as long as their session",
+    "metrics_flags": "is not needed: all metrics are cheap",
+    "mau_stats_only": "is not needed: nothing counts monthly users unless a limit is set",
+    "allow_per_room_profiles": "is not needed: profiles per room are allowed",
+    "encryption_enabled_by_default_for_room_type": "is not used: a client decides about encryption",
+    "opentracing": "is not used: there is no tracing yet",
+    "saml2_config": "is not used: bring SAML through an OpenID Connect provider",
+    "cas_config": "is not used: bring CAS through an OpenID Connect provider",
+}
+
+_OLD_NAMES = {
+    "use_presence": "is an old name: write presence: {enabled: ...}",
+    "federation_ip_range_blacklist": "is an old name: write ip_range_blacklist",
+    "federation_rc_window_size": "is an old name: write rc_federation: {window_size: ...}",
+    "federation_rc_sleep_limit": "is an old name: write rc_federation: {sleep_limit: ...}",
+    "federation_rc_sleep_delay": "is an old name: write rc_federation: {sleep_delay: ...}",
+    "federation_rc_reject_limit": "is an old name: write rc_federation: {reject_limit: ...}",
+    "federation_rc_concurrent": "is an old name: write rc_federation: {concurrent: ...}",
+    "rc_messages_per_second": "is an old name: write rc_message: {per_second: ...}",
+    "rc_message_burst_count": "is an old name: write rc_message: {burst_count: ...}",
+    "riot_base_url": "is an old name: write email: {client_base_url: ...}",
+    "web_client": "is an old name: write web_client_location",
+    "password_providers": "is an old name: write modules",
+    "spam_checker": "is an old name: write modules",
+    "third_party_event_rules": "is an old name: write modules",
+    "account_validity": "is an old name: it became a module",
+    "enable_group_creation": "is an old name: groups are gone, spaces took their place",
+    "trust_identity_server_for_password_resets": "is an old name: it is gone from Matrix",
+}
+
+_REFUSED = {
+    "databases": "is not supported: all tables live in one database; write database: {name: psycopg2, args: ...}",
+}
+
+_OTHER_FEATURES = frozenset(
+    """
+    modules experimental_features user_agent_suffix web_client_location extra_well_known_client_content presence
+    require_auth_for_profile_requests limit_profile_requests_to_users_who_share_rooms include_profile_data_on_invite
+    allow_public_rooms_without_auth allow_public_rooms_over_federation default_room_version filter_timeline_limit
+    block_non_admin_invites enable_search ip_range_blacklist ip_range_whitelist http_proxy https_proxy
+    no_proxy_hosts matrix_authentication_service delete_stale_devices_after email max_event_delay_duration
+    user_types admin_contact hs_disabled hs_disabled_message limit_usage_by_mau max_mau_value mau_trial_days
+    mau_appservice_trial_days mau_limit_alerting mau_limit_reserved_threepids server_context limit_remote_rooms
+    require_membership_for_aliases max_avatar_size allowed_avatar_mimetypes redaction_retention_period
+    forgotten_room_retention_period next_link_domain_whitelist templates retention tls_certificate_path
+    tls_private_key_path federation_verify_certificates federation_client_minimum_tls_version
+    federation_certificate_verification_whitelist federation_custom_ca_list federation_domain_whitelist
+    federation_whitelist_endpoint_enabled federation_metrics_domains allow_profile_lookup_over_federation
+    allow_device_name_lookup_over_federation federation caches enable_authenticated_media enable_media_repo
+    enable_local_media_storage media_store_path max_pending_media_uploads unused_expiration_time
+    media_storage_providers max_upload_size media_upload_limits max_image_pixels remote_media_download_burst_count
+    remote_media_download_per_second prevent_media_downloads_from dynamic_thumbnails thumbnail_sizes media_retention
+    url_preview_enabled url_preview_ip_range_blacklist url_preview_ip_range_whitelist url_preview_url_blacklist
+    max_spider_size url_preview_accept_language oembed recaptcha_public_key recaptcha_public_key_path
+    recaptcha_private_key recaptcha_private_key_path enable_registration_captcha recaptcha_siteverify_api turn_uris
+    turn_shared_secret turn_shared_secret_path turn_username turn_password turn_user_lifetime turn_allow_guests
+    matrix_rtc enable_registration enable_registration_without_verification registrations_require_3pid
+    disable_msisdn_registration allowed_local_3pids enable_3pid_lookup registration_requires_token
+    registration_shared_secret registration_shared_secret_path bcrypt_rounds allow_guest_access
+    default_identity_server account_threepid_delegates enable_set_displayname enable_set_avatar_url
+    enable_3pid_changes auto_join_rooms autocreate_auto_join_rooms autocreate_auto_join_rooms_federated
+    autocreate_auto_join_room_preset auto_join_mxid_localpart auto_join_rooms_for_guests
+    allow_underscore_prefixed_registration session_lifetime refreshable_access_token_lifetime refresh_token_lifetime
+    nonrefreshable_access_token_lifetime ui_auth login_via_existing_session enable_metrics sentry room_prejoin_state
+    track_puppeted_user_ips app_service_config_files track_appservice_user_ips old_signing_keys key_refresh_interval
+    trusted_key_servers oidc_providers sso jwt_config password_config push user_directory user_consent stats
+    server_notices enable_room_list_search alias_creation_rules room_list_publication_rules
+    default_power_level_content_override forget_rooms_on_leave exclude_rooms_from_sync exclude_rooms_from_presence
+    worker_replication_secret worker_replication_secret_path redis auto_accept_invites
+    """.split()
+)
+
+
+def explanation_of(key: str) -> tuple[Weight, str] | None:
+    """Return why a key has no effect here and how much that matters, or None if nobody ever heard of it."""
+    if key in _OTHER_FEATURES:
+        return Weight.INFO, "belongs to a feature that this server does not have yet; it has no effect"
+    for weight, table in ((Weight.INFO, _NOT_NEEDED), (Weight.WARNING, _OLD_NAMES), (Weight.ERROR, _REFUSED)):
+        if key in table:
+            return weight, table[key]
+    return None
