@@ -84,8 +84,8 @@ def test_defaults_fill_what_is_left_out(loaded):
 def test_every_kind_of_value(loaded, tmp_path):
     config = loaded(
         "server_name: example.com\nis_open: yes\nlifetime: 5m\nupload: 1K\nshared_secret: abc\n"
-        "key_path: k/signing.key\nmode: fast\nrc_message: {per_second: 1}\nthings: [{name: a}, {name: b, weight: 2}]\nnames: [x, y]\n"
-        "powers: {a: 1}\nanything: {b: [1, null]}\n"
+        "key_path: k/signing.key\nmode: fast\nrc_message: {per_second: 1}\nthings: [{name: a}, {name: b, weight: 2}]\n"
+        "names: [x, y]\npowers: {a: 1}\nanything: {b: [1, null]}\n"
     )[SomeConfig]
     assert config == SomeConfig(
         server_name="example.com",

@@ -1,0 +1,111 @@
+"""Logs: standard ``logging``, as text or as JSON, with the id of the request at work and without secrets.
+
+Who logs uses ``logging.getLogger(__name__)``; only the process's start calls :func:`set_up_logs`.
+"""
+
+import json
+import logging
+import logging.config
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from twisted.logger import STDLibLogObserver, globalLogBeginner
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "request_id"}
+_SECRETS = re.compile(
+    r"(?i)((?:access_token|refresh_token|login_?token|password|secret)[\"']?\s*[=:]\s*[\"']?|\bbearer\s+)([^\s&\"',;}]+)"
+)
+_NOISY = ("twisted", "asyncio", "sentry_sdk", "urllib3")
+
+
+@contextmanager
+def request_at_work(request_id: str) -> Iterator[None]:
+    """Name the request that everything logged inside belongs to; coroutines started inside keep it."""
+    token = _request_id.set(request_id)
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
+
+
+def current_request_id() -> str:
+    """Return the id of the request at work, or ``-``."""
+    return _request_id.get()
+
+
+def without_secrets(text: str) -> str:
+    """Return the text with the values of tokens and passwords blotted out."""
+    return _SECRETS.sub(r"\1(hidden)", text)
+
+
+class TextFormatter(logging.Formatter):
+    """``2026-11-23 18:00:00.123 INFO  GET-42 synapse_like.rooms: Created !abc``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line, and the traceback below it if there is one."""
+        when = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        head = f"{when} {record.levelname:<7} {_request_of(record)} {record.name}: {_one_line(record.getMessage())}"
+        return without_secrets("\n".join([head, *_traceback(self, record)]))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per line: time, level, logger, request_id, message, whatever came as ``extra``, exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return one line."""
+        fields: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "request_id": _request_of(record),
+            "message": without_secrets(record.getMessage()),
+        }
+        fields |= {key: _plain(value) for key, value in record.__dict__.items() if key not in _STANDARD}
+        if trace := "\n".join(_traceback(self, record)):
+            fields["exception"] = without_secrets(trace)
+        return json.dumps(fields)
+
+
+def set_up_logs(level: str, form: Literal["text", "json"], log_config: Path | None = None) -> None:
+    """Send the logs of this process to standard error, or where the file ``log_config`` says (logging.config, YAML).
+
+    Raises OSError, yaml.YAMLError or ValueError for a file that cannot be used.
+    """
+    if log_config is not None:
+        logging.config.dictConfig(yaml.safe_load(log_config.read_text("utf-8")))
+    else:
+        output = logging.StreamHandler(sys.stderr)
+        output.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+        logging.basicConfig(level=level, handlers=[output], force=True)
+        for name in _NOISY:
+            logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    observer: Any = STDLibLogObserver("twisted")
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
+
+
+def _request_of(record: logging.LogRecord) -> str:
+    return str(getattr(record, "request_id", None) or _request_id.get())
+
+
+def _one_line(text: str) -> str:
+    """Return the text so that nobody can write a second line into the log."""
+    return text.replace("\r", "\\r").replace("\n", "\\n")
+
+
+def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> Iterator[str]:
+    if record.exc_info:
+        yield formatter.formatException(record.exc_info)
+    if record.stack_info:
+        yield record.stack_info
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | float | bool) or value is None else without_secrets(str(value))

@@ -1,0 +1,86 @@
+"""Log lines carry the request at work, fit one line, and show no secrets."""
+
+import json
+import logging
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet import reactor
+
+from synapse_like.toolkit import logs
+from synapse_like.toolkit.clock import Clock
+
+
+def _record(message, *arguments, **attributes):
+    record = logging.makeLogRecord({"name": "a.b", "levelname": "INFO", "msg": message, "args": arguments})
+    record.__dict__.update(attributes)
+    return record
+
+
+def test_a_line_of_text():
+    line = logs.TextFormatter().format(_record("made %s", "!room", created=1_700_000_000.5))
+    assert line == "2023-11-14 22:13:20.500 INFO    - a.b: made !room"
+
+
+def test_an_object_of_json():
+    line = logs.JsonFormatter().format(_record("made %s", "!room", created=1_700_000_000.5, status=200, user="@a:b"))
+    assert json.loads(line) == {
+        "time": "2023-11-14T22:13:20.500+00:00",
+        "level": "INFO",
+        "logger": "a.b",
+        "request_id": "-",
+        "message": "made !room",
+        "status": 200,
+        "user": "@a:b",
+    }
+
+
+async def test_coroutines_keep_the_request_that_they_began_in():
+    async def two_steps():
+        await Clock(reactor).sleep(0.001)
+        return logs.TextFormatter().format(_record("x"))
+
+    with logs.request_at_work("GET-7"):
+        steps = two_steps()
+        line = await steps
+    assert " GET-7 a.b: x" in line
+    assert logs.current_request_id() == "-"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /sync?access_token=hush&since=1",
+        "Authorization: Bearer hush",
+        '{"password": "hush", "a": 1}',
+        "{'refresh_token': 'hush'}",
+        "secret=hush",
+    ],
+)
+@pytest.mark.parametrize("formatter", [logs.TextFormatter(), logs.JsonFormatter()])
+def test_secrets_are_blotted_out(formatter, text):
+    assert "hush" not in formatter.format(_record(text, detail=text))
+
+
+def test_secrets_in_tracebacks_are_blotted_out():
+    try:
+        raise ValueError("access_token=hush")
+    except ValueError:
+        record = _record("x", exc_info=sys.exc_info())
+    for formatter in (logs.TextFormatter(), logs.JsonFormatter()):
+        line = formatter.format(record)
+        assert "ValueError" in line
+        assert "hush" not in line
+
+
+def test_a_message_cannot_forge_a_second_line():
+    assert "\n" not in logs.TextFormatter().format(_record("%s", "a\n2026 INFO b\r\nc"))
+
+
+@given(st.text(), st.dictionaries(st.sampled_from(["path", "user"]), st.text() | st.integers() | st.none()))
+def test_json_is_always_one_line_of_json(message, extra):
+    line = logs.JsonFormatter().format(_record("%s", message, **extra))
+    assert "\n" not in line
+    assert json.loads(line)["level"] == "INFO"
