@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 
 import pytest
 
@@ -28,9 +29,9 @@ def test_every_error_has_a_status_a_code_and_a_sentence(kind):
 
 def test_no_code_has_two_meanings():
     """A code has one status, but for those that the specification uses with several."""
-    statuses: dict[str, set[int]] = {}
+    statuses = defaultdict(set)
     for kind in TREE:
-        statuses.setdefault(kind.errcode, set()).add(kind.status)
+        statuses[kind.errcode].add(kind.status)
     assert {code for code, found in statuses.items() if len(found) > 1} == {"M_UNKNOWN", "M_UNRECOGNIZED"}
 
 
