@@ -22,6 +22,7 @@ def render(sections: Sequence[type], live: Mapping[str, Any], intro: str = "") -
     lines = [*_comment(intro), ""]
     for section in sections:
         lines += _section(section, live)
+    lines += _undeclared(sections, live)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -33,6 +34,14 @@ def _section(section: type, live: Mapping[str, Any]) -> Iterator[str]:
         yield from _comment(declared.doc)
         yield from _key(declared, live)
         yield ""
+
+
+def _undeclared(sections: Sequence[type], live: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the given keys that no section reads, so that none is lost."""
+    declared = {each.name for section in sections for each in options_of(section)}
+    for name, value in live.items():
+        if name not in declared and name.removesuffix("_path") not in declared:
+            yield from _yaml({name: value})
 
 
 def _key(declared: Option, live: Mapping[str, Any]) -> Iterator[str]:

@@ -5,6 +5,7 @@ What a feature needs stands in the ``config.py`` of that feature; rate limits in
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from synapse_like.matrix.ids import is_valid_server_name
@@ -97,6 +98,8 @@ class ServerConfig:
             yield "public_baseurl", "must begin with https:// or http://"
         if self.signing_key_path is None:
             yield "signing_key_path", "must be set; `synapse-like generate-config` makes a key"
+        elif not Path(self.signing_key_path).is_file():
+            yield "signing_key_path", f"there is no file {self.signing_key_path}"
         if not self.listeners:
             yield "listeners", "must name at least one listener"
         for at, listener in enumerate(self.listeners):

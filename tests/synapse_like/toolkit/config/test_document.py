@@ -14,6 +14,7 @@ LIVE = {"server_name": "example.com", "signing_key_path": "signing.key"}
 def _loaded(tmp_path, text):
     path = tmp_path / "homeserver.yaml"
     path.write_text(text)
+    (tmp_path / "signing.key").touch()
     return load([path], SECTIONS)
 
 
@@ -38,3 +39,7 @@ def test_the_file_with_every_default_uncommented_means_the_defaults(tmp_path):
     assert config.remarks == ()
     for section in SECTIONS:
         assert config[section] == _loaded(tmp_path, commented)[section]
+
+
+def test_given_keys_that_nobody_declared_are_kept():
+    assert "\nother_path: x\n" in render(SECTIONS, {**LIVE, "other_path": "x"})

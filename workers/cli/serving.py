@@ -1,0 +1,139 @@
+"""Runs the server in the foreground: start, tell systemd, wait for a signal, stop within five seconds.
+
+What the server is made of is ``workers.build``'s part; what to say on the terminal, ``quick_start``'s.
+"""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.internet import reactor as default_reactor
+from twisted.internet.defer import Deferred
+
+from synapse_like import __version__
+from synapse_like.toolkit.config import Config, Weight
+from synapse_like.toolkit.config.server import ServerConfig
+from synapse_like.toolkit.logs import set_up_logs
+from workers.settings import load_settings
+
+STOP_SECONDS = 4.0
+GIVE_UP_SECONDS = 4.8
+_log = logging.getLogger(__name__)
+
+
+class Server(Protocol):
+    """A built server."""
+
+    async def start(self) -> None:
+        """Open the database, listen; returns when the server answers."""
+
+    async def stop(self) -> None:
+        """Stop listening, finish what is under way, close the database."""
+
+
+Build = Callable[[Config, Any], Server]
+
+
+def _say_nothing(_settings: Config) -> None:
+    """The server of a unit file has no terminal."""
+
+
+class Serving:
+    """One run of a server from configuration to exit code."""
+
+    def __init__(self, paths: Sequence[str], build: Build, announce: Callable[[Config], None] = _say_nothing) -> None:
+        self._paths = paths
+        self._build = build
+        self._announce = announce
+        self._reactor: Any = default_reactor
+        self._exit_code = 0
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 if the server did not start. Raises ConfigErrors."""
+        settings = load_settings(self._paths)
+        server = settings[ServerConfig]
+        set_up_logs(server.log_level, server.log_format, Path(server.log_config) if server.log_config else None)
+        log_remarks(settings)
+        self._reactor.callWhenRunning(self._start, settings)
+        with _PidFile(server.pid_file):
+            self._reactor.run()
+        return self._exit_code
+
+    def _start(self, settings: Config) -> None:
+        starting = Deferred.fromCoroutine(self._started(settings))
+        starting.addErrback(self._fail)
+
+    async def _started(self, settings: Config) -> None:
+        server = self._build(settings, self._reactor)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop, server)
+        await server.start()
+        _log.info("synapse-like %s is ready as %s", __version__, settings[ServerConfig].server_name)
+        notify("READY=1")
+        self._announce(settings)
+
+    def _fail(self, failure: Any) -> None:
+        exc_info = (failure.type, failure.value, failure.getTracebackObject())
+        if isinstance(failure.value, OSError):
+            _log.critical("The server did not start: %s", failure.value)
+        else:
+            _log.critical("The server did not start: %s", failure.value, exc_info=exc_info)
+        self._exit_code = 1
+        if self._reactor.running:
+            self._reactor.stop()
+
+    def _stop(self, server: Server) -> "Deferred[None]":
+        notify("STOPPING=1")
+        _log.info("Stopping")
+        emergency = threading.Timer(GIVE_UP_SECONDS, _give_up)
+        emergency.daemon = True
+        emergency.start()
+        stopping = Deferred.fromCoroutine(server.stop())
+        stopping.addTimeout(STOP_SECONDS, self._reactor)
+        stopping.addErrback(_log_failed_stop)
+        return stopping
+
+
+class _PidFile:
+    """The process id in a file, for as long as the process runs."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = Path(path) if path else None
+
+    def __enter__(self) -> None:
+        if self._path:
+            self._path.write_text(f"{os.getpid()}\n")
+
+    def __exit__(self, *_: object) -> None:
+        if self._path:
+            self._path.unlink(missing_ok=True)
+
+
+def log_remarks(settings: Config) -> None:
+    """Log what is worth saying about the configuration."""
+    for remark in settings.remarks:
+        _log.log(logging.WARNING if remark.weight is Weight.WARNING else logging.INFO, "%s", remark)
+
+
+def notify(state: str) -> None:
+    """Tell systemd, if it asked to be told (``$NOTIFY_SOCKET``)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        try:
+            channel.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+        except OSError as error:
+            _log.warning("Cannot tell %s to NOTIFY_SOCKET: %s", state, error)
+
+
+def _log_failed_stop(failure: Any) -> None:
+    _log.error("Stopping did not end well: %s", failure.value or failure.type.__name__)
+
+
+def _give_up() -> None:
+    _log.error("Stopping took too long; whatever was acknowledged is stored")
+    os._exit(1)

@@ -1,0 +1,18 @@
+"""The sections of homeserver.yaml, in the order in which the commented file shows them.
+
+A section is declared by the package that uses it; this is only the list.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from synapse_like.toolkit.config import Config, load
+from synapse_like.toolkit.config.rate_limits import RateLimits
+from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
+
+SECTIONS: tuple[type, ...] = (ServerConfig, DatabaseConfig, RateLimits)
+
+
+def load_settings(paths: Sequence[str | Path]) -> Config:
+    """Read the configuration of a server. Raises ConfigErrors."""
+    return load(paths, SECTIONS)
