@@ -85,10 +85,11 @@ def _call(connection: HTTPConnection, method: str, body: dict[str, Any] | None =
     try:
         answer = json.loads(text)
     except ValueError:
-        answer = {}
-    if reply.status != 200 or not isinstance(answer, dict):
-        said = answer.get("error", reply.reason) if isinstance(answer, dict) else reply.reason
-        raise OSError(f"the server refused: {said} ({reply.status})")
+        answer = None
+    if not isinstance(answer, dict):
+        raise OSError(f"what answers there is no Matrix server: {reply.status} {reply.reason}")
+    if reply.status != 200:
+        raise OSError(f"the server refused: {answer.get('error', reply.reason)} ({reply.status})")
     return answer
 
 
