@@ -1,0 +1,1 @@
+"""The leaves: one folder (or file) for each thing that users notice. `synapse_like.catalogue` lists them."""

@@ -1,0 +1,185 @@
+"""Stored events by id, with what the server knows beside the PDU, and their client JSON, made once per process.
+
+Facts of the log feed the cache; a redaction that takes effect puts its target out of it.
+"""
+
+import json as stdlib_json
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from synapse_like.matrix.client_format import ClientJSON
+from synapse_like.matrix.events import Event
+from synapse_like.matrix.room_versions import room_version
+from synapse_like.rooms.facts import EventFact, Kind, StateRef
+from synapse_like.rooms.sql import events as sql
+from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.db.transaction import Row
+
+_CACHED_EVENTS = 50_000
+
+
+@dataclass(eq=False, slots=True)
+class StoredEvent:
+    """An event and its place. `event` is redacted if a redaction took effect; `redaction` is that one."""
+
+    event: Event
+    event_nid: int
+    room_nid: int
+    shard: int
+    number: int | None
+    kind: Kind
+    received_ms: int
+    before: StateRef
+    thread: str | None
+    notified: int
+    highlighted: int
+    extras: dict[str, Any]
+    redaction: "StoredEvent | None" = None
+    transaction: tuple[str, str, str] | None = None
+    _client: ClientJSON | None = None
+
+    @property
+    def event_id(self) -> str:
+        """The event's id."""
+        return self.event.event_id
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """(depth, number): where the event stands in its room."""
+        return self.event.depth, self.number or 0
+
+    @property
+    def client(self) -> ClientJSON:
+        """The client JSON with its splice points, made at the first question."""
+        if self._client is None:
+            self._client = ClientJSON(self.event)
+        return self._client
+
+
+def from_fact(fact: EventFact) -> StoredEvent:
+    """A stored event out of the log."""
+    return StoredEvent(
+        event=fact.event,
+        event_nid=fact.event_nid,
+        room_nid=fact.room_nid,
+        shard=fact.number >> 44 if fact.number > 0 else 0,
+        number=fact.number,
+        kind=fact.kind,
+        received_ms=fact.received_ms,
+        before=fact.before,
+        thread=fact.thread,
+        notified=fact.notified,
+        highlighted=fact.highlighted,
+        extras=fact.extras or {},
+        transaction=fact.transaction,
+    )
+
+
+def _decoded(text: str) -> Any:
+    """JSON as stored; rooms of old versions may hold numbers that a fast parser refuses."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return stdlib_json.loads(text)
+
+
+def stored(row: Row) -> StoredEvent:
+    """A stored event out of a row with the columns `sql.events.COLUMNS`."""
+    (event_id, event_nid, room_nid, number, _, kind, received_ms, branch, version, thread, notified, highlighted) = row[
+        :12
+    ]
+    text, extras, _, version_name, shard, redaction_nid = row[12:18]
+    event = Event.restored(event_id, _decoded(text), room_version(version_name))
+    event.rejected = kind == Kind.REJECTED
+    return StoredEvent(
+        event=event if redaction_nid is None else event.redacted(),
+        event_nid=event_nid,
+        room_nid=room_nid,
+        shard=shard,
+        number=number,
+        kind=Kind(kind),
+        received_ms=received_ms,
+        before=StateRef(branch, version),
+        thread=thread,
+        notified=notified,
+        highlighted=highlighted,
+        extras=orjson.loads(extras) if extras else {},
+    )
+
+
+def stored_all(transaction: Transaction, rows: Sequence[Row]) -> list[StoredEvent]:
+    """Stored events out of rows, with their redactions (one more query if there are any)."""
+    redactions = {row[17] for row in rows if row[17] is not None}
+    by_nid: dict[int, StoredEvent] = {}
+    if redactions:
+        by_nid = {row[1]: stored(row) for row in sql.by_nids(transaction, sorted(redactions))}
+    found = []
+    for row in rows:
+        event = stored(row)
+        event.redaction = by_nid.get(row[17])
+        found.append(event)
+    return found
+
+
+class EventStore:
+    """Events by id, from memory or the database."""
+
+    def __init__(self, database: Database, limit: int = _CACHED_EVENTS) -> None:
+        self._database = database
+        self._limit = limit
+        self._cache: OrderedDict[str, StoredEvent] = OrderedDict()
+
+    def take(self, facts: Sequence[EventFact]) -> None:
+        """Take in events of the log."""
+        for fact in facts:
+            if fact.redacts is not None:
+                self._cache.pop(fact.redacts, None)
+            if fact.event.event_id not in self._cache:
+                self.remember(from_fact(fact))
+
+    def remember(self, event: StoredEvent) -> StoredEvent:
+        """Keep an event; if it is kept already, the one that is kept."""
+        kept = self._cache.get(event.event_id)
+        if kept is not None:
+            return kept
+        self._cache[event.event_id] = event
+        if len(self._cache) > self._limit:
+            self._cache.popitem(last=False)
+        return event
+
+    def peek(self, event_id: str) -> StoredEvent | None:
+        """An event if it is in memory."""
+        return self._cache.get(event_id)
+
+    async def get(self, event_ids: Iterable[str]) -> dict[str, StoredEvent]:
+        """Those of the events that are stored, in one query for all that are not in memory."""
+        found: dict[str, StoredEvent] = {}
+        missing = []
+        for event_id in event_ids:
+            kept = self._cache.get(event_id)
+            if kept is not None:
+                self._cache.move_to_end(event_id)
+                found[event_id] = kept
+            else:
+                missing.append(event_id)
+        if missing:
+            for event in await self._database.read(lambda txn: stored_all(txn, sql.by_ids(txn, missing))):
+                found[event.event_id] = self.remember(event)
+        return found
+
+    async def get_one(self, event_id: str) -> StoredEvent | None:
+        """One event, if it is stored."""
+        return (await self.get([event_id])).get(event_id)
+
+    def read(self, transaction: Transaction, event_ids: Iterable[str]) -> dict[str, StoredEvent]:
+        """As `get`, within a snapshot that is open (in a database thread; does not fill the cache)."""
+        wanted = list(dict.fromkeys(event_ids))
+        found = {event_id: kept for event_id in wanted if (kept := self._cache.get(event_id)) is not None}
+        missing = [event_id for event_id in wanted if event_id not in found]
+        if missing:
+            found |= {event.event_id: event for event in stored_all(transaction, sql.by_ids(transaction, missing))}
+        return found

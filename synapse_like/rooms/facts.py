@@ -1,0 +1,132 @@
+"""The `events` stream: what the log carries for each event.
+
+A fact holds the event itself and all that a consumer which has caught up needs, so that nobody has to ask the database
+about something that just happened.
+"""
+
+from enum import IntEnum
+from typing import Any
+
+import msgspec
+
+from replication.streams import Fact, Stream
+from synapse_like.matrix.events import Event
+from synapse_like.rooms.families import ROOM
+
+TRUNK = 0
+"""The branch number of the trunk."""
+
+
+class Kind(IntEnum):
+    """What became of an event."""
+
+    LIVE = 0
+    BACKFILLED = 1
+    SOFT_FAILED = 2
+    REJECTED = 3
+    OUTLIER = 4
+    OUT_OF_BAND = 5
+
+
+class StateRef(msgspec.Struct, frozen=True, gc=False):
+    """A state: a version of a branch (0 is the trunk)."""
+
+    branch: int
+    version: int
+
+
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """What a membership event says about its user. `joined_before`: the membership that it replaces in the trunk."""
+
+    user_id: str
+    membership: str
+    sender: str
+    display_name: str | None
+    avatar_url: str | None
+    is_local: bool
+    before: str | None
+
+
+class TrunkChange(msgspec.Struct, frozen=True, gc=False):
+    """One key of the room's current state that got another value, or none."""
+
+    type: str
+    state_key: str
+    key_nid: int
+    event_id: str | None
+    event_nid: int | None
+    member: Member | None = None
+
+
+class Extremity(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A forward extremity, and the state after it."""
+
+    event_id: str
+    event_nid: int
+    branch: int
+    version: int
+    depth: int
+
+
+class Head(msgspec.Struct, frozen=True, gc=False):
+    """The room after an event."""
+
+    depth: int
+    trunk_version: int
+    extremities: tuple[Extremity, ...]
+    notified: int
+    highlighted: int
+    joined_members: int
+    invited_members: int
+
+
+class BranchRows(msgspec.Struct, frozen=True, gc=False):
+    """Rows that a batch adds to a branch; `base_version` is set if the branch is new."""
+
+    branch: int
+    base_version: int | None
+    rows: tuple[tuple[int, int, int | None], ...]
+    """(key number, version, event number or None for removed)"""
+
+
+class Deviation(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A local member for whom an event counts otherwise than the member's mode says."""
+
+    user_id: str
+    notify: int
+    highlight: int
+
+
+class EventFact(Fact, kw_only=True, gc=False):
+    """An event that the room's owner has placed."""
+
+    room_id: str
+    room_nid: int
+    event: Event
+    event_nid: int
+    key_nid: int | None
+    kind: Kind
+    received_ms: int
+    json: str
+    """The PDU as stored."""
+    extras: dict[str, Any] | None
+    """What clients get in `unsigned` besides: replaces_state, prev_content, prev_sender, invite_room_state, ..."""
+    before: StateRef
+    head: Head
+    trunk: tuple[TrunkChange, ...] = ()
+    branch_rows: tuple[BranchRows, ...] = ()
+    transaction: tuple[str, str, str] | None = None
+    """(user id, device id, transaction id) of the request that made it."""
+    redacts: str | None = None
+    """The event that this one redacts, if it takes effect."""
+    thread: str | None = None
+    notified: int = 0
+    highlighted: int = 0
+    outcome: tuple[int, int] = (0, 0)
+    """(counts for everyone who counts all, highlights everyone)"""
+    deviations: tuple[Deviation, ...] = ()
+    members: tuple[str, ...] = ()
+    """The users whose membership changed: their long polls end."""
+
+
+EVENTS: Stream[EventFact] = Stream("events", ROOM, EventFact, key="room_id", wakes=("room_id", "members"))

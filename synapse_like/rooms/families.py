@@ -1,0 +1,71 @@
+"""The two families of logs, and who lives in which shard: rooms in one, users in the other.
+
+The hash only picks the shard of a room or user that is new; the row that stores it is what counts.
+"""
+
+from collections.abc import Sequence
+from zlib import crc32
+
+from twisted.internet.defer import Deferred
+
+from replication.committer import Extra
+from replication.log import Log, Pair
+from replication.streams import Family
+from synapse_like.matrix.ids import UserID
+from synapse_like.rooms.sql import users as sql
+from synapse_like.toolkit.db import Database
+
+ROOM = Family("room")
+USER = Family("user")
+
+_KNOWN_USERS = 200_000
+
+
+def fresh_shard(family: Family, identifier: str) -> int:
+    """The shard for a room or user that has none yet."""
+    return crc32(identifier.encode()) % family.shards
+
+
+class UserLog:
+    """Appends facts to the logs of users."""
+
+    def __init__(self, log: Log, database: Database) -> None:
+        self._log = log
+        self._database = database
+        self._shards: dict[str, int] = {}
+
+    async def shard_of(self, user_id: str) -> int:
+        """The user's shard, picked and stored at the first question."""
+        shard = self._shards.get(user_id)
+        if shard is None:
+            fresh = fresh_shard(USER, user_id)
+            shard = await self._database.write(lambda txn: sql.user_shard(txn, user_id, fresh))
+            if len(self._shards) >= _KNOWN_USERS:
+                self._shards.clear()
+            self._shards[user_id] = shard
+        return shard
+
+    async def append(self, user_id: UserID | str, facts: Sequence[Pair], *, extra: Extra | None = None) -> None:
+        """Store facts of one user in one transaction (with `extra`'s statements); returns after the commit."""
+        await self._log.append(await self.shard_of(user_id), user_id, facts, extra=extra)
+
+    def tell(self, user_id: str, facts: Sequence[Pair]) -> None:
+        """Publish ephemeral facts of a user."""
+        self._log.tell(fresh_shard(USER, user_id), facts)
+
+
+class RoomLog:
+    """Appends facts that are not events to the logs of rooms (receipts, settings)."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def append(
+        self, shard: int, room_id: str, facts: Sequence[Pair], *, extra: Extra | None = None
+    ) -> "Deferred[None]":
+        """Store facts of one room in one transaction; fires after the commit."""
+        return self._log.append(shard, room_id, facts, extra=extra)
+
+    def tell(self, shard: int, facts: Sequence[Pair]) -> None:
+        """Publish ephemeral facts of a room."""
+        self._log.tell(shard, facts)

@@ -1,0 +1,37 @@
+"""The front door of the spine, for features and sync."""
+
+from dataclasses import dataclass
+
+from replication.reader import Reader
+from synapse_like.rooms.creation import Draft, EventCreation, Identity
+from synapse_like.rooms.event_store import EventStore, StoredEvent
+from synapse_like.rooms.families import RoomLog, UserLog
+from synapse_like.rooms.live_rooms import LiveRooms
+from synapse_like.rooms.memberships import Memberships, RoomMember, UserRoom
+from synapse_like.rooms.numbers import KeyNumbers
+
+__all__ = ["Draft", "Identity", "RoomMember", "Rooms", "StoredEvent", "UserRoom"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the spine offers.
+
+    * `creation`     send events as local users, found rooms
+    * `live`         live rooms of this owner (current state that is not membership, local members, power levels)
+    * `events`       stored events by id
+    * `memberships`  rooms of users, members of rooms
+    * `keys`         numbers of state keys
+    * `room_log`, `user_log`   append facts that are not events
+    * `reader`       positions, recent facts, subscriptions
+    """
+
+    identity: Identity
+    creation: EventCreation
+    live: LiveRooms
+    events: EventStore
+    memberships: Memberships
+    keys: KeyNumbers
+    room_log: RoomLog
+    user_log: UserLog
+    reader: Reader

@@ -1,0 +1,144 @@
+"""Loading, keeping and dropping live rooms. A room loads in four queries of one snapshot, whatever its size."""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import msgspec
+import orjson
+from twisted.internet.defer import Deferred
+
+from synapse_like.matrix.errors import NotFound
+from synapse_like.matrix.events import Event
+from synapse_like.matrix.room_versions import room_version
+from synapse_like.rooms.facts import Extremity, Head
+from synapse_like.rooms.live import LiveMember, LiveRoom, LiveState, RoomIdentity, TransactionKey
+from synapse_like.rooms.ports import Notices
+from synapse_like.rooms.sql import rooms as sql
+from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.db.transaction import Row
+
+TRANSACTION_HORIZON_MS = 24 * 3600 * 1000
+_TRANSACTIONS_AT_ONCE = 2000
+_KEPT_ROOMS = 10_000
+_EXTREMITIES = tuple[Extremity, ...]
+
+
+class LiveRooms:
+    """The live rooms of this process."""
+
+    def __init__(self, database: Database, clock: Clock, notices: Notices) -> None:
+        self._database = database
+        self._clock = clock
+        self._notices = notices
+        self._rooms: OrderedDict[str, LiveRoom] = OrderedDict()
+        self._loading: dict[str, list[Deferred[None]]] = {}
+
+    async def get(self, room_id: str) -> LiveRoom:
+        """The live room, loaded if need be. Raises NotFound for a room that this server does not know."""
+        while (room := self._rooms.get(room_id)) is None:
+            waiting = self._loading.get(room_id)
+            if waiting is not None:
+                waiter: Deferred[None] = Deferred()
+                waiting.append(waiter)
+                await waiter
+                continue
+            await self._load(room_id)
+        self._rooms.move_to_end(room_id)
+        return room
+
+    def peek(self, room_id: str) -> LiveRoom | None:
+        """The live room if it is in memory."""
+        return self._rooms.get(room_id)
+
+    def found(self, room: LiveRoom) -> None:
+        """Keep a room that was just made."""
+        self._keep(room)
+
+    def drop(self, room: LiveRoom) -> None:
+        """Throw a live room away: what is queued on it fails, and the next question loads it again."""
+        room.is_dropped = True
+        if self._rooms.get(room.identity.room_id) is room:
+            del self._rooms[room.identity.room_id]
+
+    def drop_all(self) -> None:
+        """Throw all live rooms away."""
+        for room in list(self._rooms.values()):
+            self.drop(room)
+
+    async def add_members(self, room: LiveRoom, user_ids: Iterable[str]) -> None:
+        """Bring the memberships of these users into memory, as far as they have one."""
+        missing = [user_id for user_id in user_ids if user_id not in room.members]
+        if not missing:
+            return
+        nid = room.identity.room_nid
+        rows = await self._database.read(lambda txn: sql.members(txn, nid, missing))
+        for row in rows:
+            room.members.setdefault(row[0], LiveMember(*row))
+
+    async def event_of_transaction(self, room: LiveRoom, key: TransactionKey) -> str | None:
+        """The event that a request has made, if it has been made before."""
+        event_id = room.transactions.get(key)
+        if event_id is None and not room.knows_all_transactions:
+            nid = room.identity.room_nid
+            event_id = await self._database.read(lambda txn: sql.event_of_transaction(txn, nid, *key))
+        return event_id
+
+    async def _load(self, room_id: str) -> None:
+        waiting = self._loading[room_id] = []
+        since_ms = self._clock.now_ms() - TRANSACTION_HORIZON_MS
+        try:
+            room = await self._database.read(lambda txn: _read(txn, room_id, since_ms))
+            await self._notices.load(room)
+            self._keep(room)
+        finally:
+            del self._loading[room_id]
+            for waiter in waiting:
+                waiter.callback(None)
+
+    def _keep(self, room: LiveRoom) -> None:
+        self._rooms[room.identity.room_id] = room
+        if len(self._rooms) <= _KEPT_ROOMS:
+            return
+        for old in self._rooms.values():
+            if not old.unstored and not old.turn.locked:
+                self.drop(old)
+                return
+
+
+def _read(transaction: Transaction, room_id: str, since_ms: int) -> LiveRoom:
+    row = sql.head(transaction, room_id)
+    if row is None or row[3] is None:
+        raise NotFound("This server does not know that room")
+    identity = RoomIdentity(room_id, row[0], room_version(row[1]), row[2])
+    members = [LiveMember(*member) for member in sql.local_members(transaction, room_id)]
+    transactions = sql.recent_transactions(transaction, room_id, since_ms, _TRANSACTIONS_AT_ONCE)
+    return LiveRoom(
+        identity=identity,
+        head=_head(row),
+        state=_state(identity, sql.state_without_members(transaction, room_id)),
+        members={member.user_id: member for member in members},
+        transactions={(user, device, txn): event for user, device, txn, event, _ in transactions},
+        knows_all_transactions=len(transactions) < _TRANSACTIONS_AT_ONCE,
+        received_ms=row[6],
+    )
+
+
+def _head(row: Row) -> Head:
+    return Head(
+        depth=row[4],
+        trunk_version=row[5],
+        notified=row[7],
+        highlighted=row[8],
+        joined_members=row[9],
+        invited_members=row[10],
+        extremities=msgspec.json.decode(row[11], type=_EXTREMITIES),
+    )
+
+
+def _state(identity: RoomIdentity, rows: list[Row]) -> dict[tuple[str, str], LiveState]:
+    found = {}
+    for event_nid, event_id, text in rows:
+        event = Event.restored(event_id, orjson.loads(text), identity.version)
+        found[event.key] = LiveState(event, event_nid)
+    return found

@@ -1,0 +1,159 @@
+"""Who is in which room, as readers know it: loaded from a snapshot per user, then kept current by the log.
+
+An entry is stamped with the positions of the snapshot it was read in, and ignores facts up to the stamp.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from replication import sql as replication_sql
+from replication.positions import Vector
+from synapse_like.rooms.facts import EventFact
+from synapse_like.rooms.families import ROOM
+from synapse_like.rooms.sql import members as sql
+from synapse_like.toolkit.db import Database, Transaction
+
+_KNOWN_USERS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class UserRoom:
+    """A user's place in a room. `number` is when the membership became current (in the room's shard)."""
+
+    room_id: str
+    room_nid: int
+    shard: int
+    membership: str
+    event_id: str
+    number: int
+    sender: str
+    is_forgotten: bool
+
+
+UserRooms = dict[str, UserRoom]
+
+
+@dataclass(frozen=True, slots=True)
+class RoomMember:
+    """A member of a room."""
+
+    user_id: str
+    membership: str
+    event_id: str
+    display_name: str | None
+    avatar_url: str | None
+    is_local: bool
+
+
+@dataclass(slots=True)
+class _Entry:
+    rooms: UserRooms
+    stamp: Vector
+
+
+class Memberships:
+    """The rooms of users, and the members of rooms."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._users: OrderedDict[str, _Entry] = OrderedDict()
+        self._loading: dict[str, list[EventFact]] = {}
+
+    def take(self, facts: Sequence[EventFact]) -> None:
+        """Take in membership changes of the log."""
+        for fact in facts:
+            for user_id in fact.members:
+                if user_id in self._loading:
+                    self._loading[user_id].append(fact)
+                entry = self._users.get(user_id)
+                if entry is not None:
+                    _apply(entry, user_id, fact)
+
+    def forget(self, user_id: str, room_id: str) -> None:
+        """Note that a user has forgotten a room that was left."""
+        entry = self._users.get(user_id)
+        if entry is not None and (room := entry.rooms.get(room_id)) is not None:
+            entry.rooms[room_id] = replace(room, is_forgotten=True)
+
+    def drop(self, user_id: str) -> None:
+        """Read this user's rooms again at the next question."""
+        self._users.pop(user_id, None)
+
+    async def rooms_of(self, user_id: str) -> Mapping[str, UserRoom]:
+        """All rooms in which the user has, or had, a membership, by room id."""
+        entry = self._users.get(user_id)
+        if entry is None:
+            entry = await self._load(user_id)
+        self._users.move_to_end(user_id)
+        return entry.rooms
+
+    def peek(self, user_id: str) -> Mapping[str, UserRoom] | None:
+        """The rooms of a user if they are in memory."""
+        entry = self._users.get(user_id)
+        return entry.rooms if entry else None
+
+    async def of(self, user_id: str, room_id: str) -> str | None:
+        """The user's membership in a room, None if there never was one."""
+        room = (await self.rooms_of(user_id)).get(room_id)
+        return room.membership if room else None
+
+    async def joined_rooms(self, user_id: str) -> list[str]:
+        """The ids of the rooms that the user has joined."""
+        rooms = await self.rooms_of(user_id)
+        return [room.room_id for room in rooms.values() if room.membership == "join"]
+
+    async def share_a_room(self, one: str, other: str) -> bool:
+        """Whether both users have joined one room."""
+        mine = set(await self.joined_rooms(one))
+        return any(room_id in mine for room_id in await self.joined_rooms(other))
+
+    async def members_of(self, room_id: str, memberships: Sequence[str] = ("join",)) -> list[RoomMember]:
+        """The members of a room with one of these memberships."""
+        rows = await self._database.read(lambda txn: sql.members_of(txn, room_id, memberships))
+        return [RoomMember(*row[:5], bool(row[5])) for row in rows]
+
+    async def _load(self, user_id: str) -> _Entry:
+        missed = self._loading.setdefault(user_id, [])
+
+        def read(transaction: Transaction) -> _Entry:
+            stamp = Vector(replication_sql.positions(transaction, ROOM.name))
+            return _Entry(rooms_in(transaction, user_id), stamp)
+
+        try:
+            entry = await self._database.read(read)
+        finally:
+            self._loading.pop(user_id, None)
+        for fact in missed:
+            _apply(entry, user_id, fact)
+        kept = self._users.setdefault(user_id, entry)
+        if len(self._users) > _KNOWN_USERS:
+            self._users.popitem(last=False)
+        return kept
+
+
+def rooms_in(transaction: Transaction, user_id: str) -> UserRooms:
+    """The rooms of a user within a snapshot."""
+    rows = sql.rooms_of(transaction, user_id)
+    return {row[0]: UserRoom(*row[:7], bool(row[7])) for row in rows}
+
+
+def _apply(entry: _Entry, user_id: str, fact: EventFact) -> None:
+    if entry.stamp.covers(fact.number):
+        return
+    for change in fact.trunk:
+        if change.type != "m.room.member" or change.state_key != user_id:
+            continue
+        if change.member is None or change.event_id is None:
+            entry.rooms.pop(fact.room_id, None)
+            continue
+        entry.rooms[fact.room_id] = UserRoom(
+            room_id=fact.room_id,
+            room_nid=fact.room_nid,
+            shard=fact.number >> 44,
+            membership=change.member.membership,
+            event_id=change.event_id,
+            number=fact.number,
+            sender=change.member.sender,
+            is_forgotten=False,
+        )

@@ -1,0 +1,102 @@
+"""64-bit numbers for rooms, state keys and events.
+
+Numbers come in blocks from the database. A state key's number is given in a short transaction of its own, before the
+batch that uses it, and remembered only after that transaction has committed.
+"""
+
+from collections.abc import Awaitable, Iterable
+
+from synapse_like.matrix.errors import RoomInUse
+from synapse_like.rooms.sql import numbers as sql
+from synapse_like.rooms.sql.numbers import Key
+from synapse_like.toolkit.db import Database, Transaction
+
+_BLOCK = 1000
+_KNOWN_KEYS = 500_000
+_MEMBER = "m.room.member"
+
+
+class NumberBlock:
+    """Hands out numbers of one name; asks the database once per thousand."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = name
+        self._next = 0
+        self._end = 0
+
+    async def take(self, count: int = 1) -> int:
+        """Reserve `count` numbers in a row; the first of them."""
+        while self._next + count > self._end:
+            size = max(count, _BLOCK)
+            first = await self._reserve(size)
+            if self._next + count > self._end:
+                self._next, self._end = first, first + size
+        first, self._next = self._next, self._next + count
+        return first
+
+    def _reserve(self, size: int) -> Awaitable[int]:
+        return self._database.write(lambda txn: sql.take_block(txn, self._name, size))
+
+
+class RoomNumbers:
+    """Makes rooms known, each with a number."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._block = NumberBlock(database, "room")
+
+    async def add(self, room_id: str, room_version: str, shard: int) -> int:
+        """The number of a room that was just made. Raises RoomInUse if the id is taken."""
+        nid = await self._block.take()
+        is_new = await self._database.write(lambda txn: sql.add_room(txn, nid, room_id, room_version, shard))
+        if not is_new:
+            raise RoomInUse("A room of that id exists")
+        return nid
+
+
+class KeyNumbers:
+    """The numbers of (type, state key) pairs; a user's number is that of the user's membership."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._block = NumberBlock(database, "state_key")
+        self._known: dict[Key, int] = {}
+
+    def known(self, key: Key) -> int | None:
+        """The number of a pair if this process knows it."""
+        return self._known.get(key)
+
+    async def of(self, key: Key) -> int:
+        """The number of a pair, given now if it has none."""
+        number = self._known.get(key)
+        return number if number is not None else (await self.of_all([key]))[key]
+
+    async def of_all(self, wanted: Iterable[Key]) -> dict[Key, int]:
+        """The numbers of several pairs, in at most three transactions whatever their count."""
+        pairs = set(wanted)
+        found = {pair: self._known[pair] for pair in pairs if pair in self._known}
+        missing = sorted(pairs - found.keys())
+        if missing:
+            found |= await self._fetch(missing)
+        return found
+
+    async def _fetch(self, missing: list[Key]) -> dict[Key, int]:
+        found = await self._database.read(lambda txn: sql.keys(txn, missing))
+        fresh = [pair for pair in missing if pair not in found]
+        if fresh:
+            first = await self._block.take(len(fresh))
+            rows = [(first + index, *pair) for index, pair in enumerate(fresh)]
+
+            def add(transaction: Transaction) -> dict[Key, int]:
+                return sql.add_keys(transaction, rows)
+
+            found |= await self._database.write(add)
+        if len(self._known) > _KNOWN_KEYS:
+            self._known.clear()
+        self._known |= found
+        return found
+
+    async def of_user(self, user_id: str) -> int:
+        """A user's number."""
+        return await self.of((_MEMBER, user_id))

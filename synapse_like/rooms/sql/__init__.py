@@ -1,0 +1,1 @@
+"""The SQL of the spine: plain functions on a transaction, a file per subject."""

@@ -1,0 +1,90 @@
+"""SQL: events as rows, one by one or in the order of a room."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from synapse_like.toolkit.db import Transaction
+from synapse_like.toolkit.db.transaction import Row
+
+COLUMNS = """e.event_id, e.event_nid, e.room_nid, e.number, e.depth, e.kind, e.received_ms, e.branch, e.version,
+    e.thread, e.notified, e.highlighted, e.json, e.extras, r.room_id, r.room_version, r.shard, x.redaction_nid"""
+"""What `event_store.stored` takes, in this order."""
+
+_FROM = """FROM events e JOIN rooms r ON r.room_nid = e.room_nid
+    LEFT JOIN redactions x ON x.room_nid = e.room_nid AND x.redacted_id = e.event_id"""
+
+_ADD = """
+    INSERT INTO events (event_nid, event_id, room_nid, number, depth, kind, type, key_nid, sender, received_ms, branch,
+        version, thread, notified, highlighted, json, extras)
+    VALUES :rows
+"""
+_BY_IDS = f"SELECT {COLUMNS} {_FROM} WHERE e.event_id IN :event_ids"
+_BY_NIDS = f"SELECT {COLUMNS} {_FROM} WHERE e.event_nid IN :event_nids"
+
+_NEWEST_BY_NUMBER = f"""
+    WITH asked (room_nid, after_number, upto_number, bound) AS (VALUES :rows)
+    SELECT {COLUMNS} FROM (
+        SELECT event_id AS wanted_id FROM (
+            SELECT e.event_id, row_number() OVER (PARTITION BY e.room_nid ORDER BY e.number DESC) AS place, asked.bound
+            FROM asked JOIN events e ON e.room_nid = asked.room_nid AND e.number > asked.after_number
+                AND e.number <= asked.upto_number AND e.kind = 0
+        ) ranked WHERE place <= bound
+    ) newest JOIN events e ON e.event_id = newest.wanted_id JOIN rooms r ON r.room_nid = e.room_nid
+    LEFT JOIN redactions x ON x.room_nid = e.room_nid AND x.redacted_id = e.event_id
+    ORDER BY e.room_nid, e.number
+"""
+_TAIL_LITE = f"""
+    SELECT {COLUMNS} {_FROM} WHERE e.room_nid = :room_nid AND e.number > :after AND e.number <= :upto AND e.kind = 0
+    ORDER BY e.number DESC LIMIT :bound
+"""
+_BACKWARD = f"""
+    SELECT {COLUMNS} {_FROM} WHERE e.room_nid = :room_nid AND (e.depth, e.number) < (:depth, :number)
+        AND e.number IS NOT NULL AND e.kind IN (0, 1) ORDER BY e.depth DESC, e.number DESC LIMIT :bound
+"""
+_FORWARD = f"""
+    SELECT {COLUMNS} {_FROM} WHERE e.room_nid = :room_nid AND (e.depth, e.number) > (:depth, :number)
+        AND e.number IS NOT NULL AND e.kind IN (0, 1) ORDER BY e.depth, e.number LIMIT :bound
+"""
+_LOG = f"""
+    SELECT {COLUMNS} {_FROM} WHERE e.number > :after AND e.number <= :upto ORDER BY e.number
+"""
+
+
+def add(transaction: Transaction, rows: Sequence[Sequence[Any]]) -> None:
+    """Store events of a batch."""
+    transaction.rows(_ADD, rows)
+
+
+def by_ids(transaction: Transaction, event_ids: Sequence[str]) -> list[Row]:
+    """Events by id, in no order."""
+    return transaction.all(_BY_IDS, event_ids=event_ids)
+
+
+def by_nids(transaction: Transaction, event_nids: Sequence[int]) -> list[Row]:
+    """Events by their numbers in the table, in no order."""
+    return transaction.all(_BY_NIDS, event_nids=event_nids)
+
+
+def newest_of_rooms(transaction: Transaction, asked: Sequence[tuple[int, int, int, int]]) -> list[Row]:
+    """The newest live events of several rooms: (room, after, upto, bound) in; events by room and number out."""
+    return transaction.query_rows(_NEWEST_BY_NUMBER, asked)
+
+
+def tail(transaction: Transaction, room_nid: int, after: int, upto: int, bound: int) -> list[Row]:
+    """The newest live events of one room in (after, upto], newest first."""
+    return transaction.all(_TAIL_LITE, room_nid=room_nid, after=after, upto=upto, bound=bound)
+
+
+def before_place(transaction: Transaction, room_nid: int, depth: int, number: int, bound: int) -> list[Row]:
+    """Events before a place, newest first."""
+    return transaction.all(_BACKWARD, room_nid=room_nid, depth=depth, number=number, bound=bound)
+
+
+def after_place(transaction: Transaction, room_nid: int, depth: int, number: int, bound: int) -> list[Row]:
+    """Events after a place, oldest first."""
+    return transaction.all(_FORWARD, room_nid=room_nid, depth=depth, number=number, bound=bound)
+
+
+def of_log(transaction: Transaction, after: int, upto: int) -> list[Row]:
+    """Events of one shard's log, for a reader with a gap."""
+    return transaction.all(_LOG, after=after, upto=upto)

@@ -1,0 +1,10 @@
+"""/sync: knows sections, not features.
+
+* `tokens`    the client's place in all logs
+* `section`   what a feature implements to have a part in the response
+* `response`  the response as it is put together
+* `notifier`  long polls and what ends them
+* `timeline`  the section of events, state, summaries and memberships
+* `logic`     one response: from memory if memory reaches back, else from one snapshot
+* `api`       GET /sync
+"""

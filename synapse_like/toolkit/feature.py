@@ -1,0 +1,81 @@
+"""What a feature is to the composition root: its declaration, the tools that it is built with, and what it plugs in.
+
+A feature's `build` takes the kit and, by the types of its further parameters, the front doors of features before it. It
+is the only code that sees the kit; no class keeps it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from replication.streams import Storage, Stream
+from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.config import Config
+from synapse_like.toolkit.db import Database
+from synapse_like.toolkit.http.requester import Requester
+from synapse_like.toolkit.randomness import Randomness
+from synapse_like.toolkit.ratelimit import RateLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """The tools that know no room."""
+
+    config: Config
+    clock: Clock
+    randomness: Randomness
+    database: Database
+    limiter: RateLimiter
+    server_name: str
+
+
+class Service(Protocol):
+    """Something that runs as long as the process does."""
+
+    async def start(self) -> None:
+        """Begin; the database is migrated and the shards are ours."""
+        ...
+
+    async def stop(self) -> None:
+        """End, soon."""
+        ...
+
+
+Capability = Callable[[Requester], dict[str, Any]]
+"""Gives a part of GET /capabilities, by capability name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a feature plugs in.
+
+    * `fronts`     front doors, handed to later features by type
+    * `apis`       objects with `@endpoint` methods
+    * `storages`   durable streams that it stores; `ephemeral` those without rows
+    * `sections`   its parts of /sync (`sync.section.Section`)
+    * `effects`    what it writes in the transaction of a batch of events (`rooms.ports.PersistEffect`)
+    * `jobs`       (name, seconds between two runs, async function)
+    """
+
+    fronts: Sequence[object] = ()
+    apis: Sequence[object] = ()
+    storages: Sequence[Storage[Any]] = ()
+    ephemeral: Sequence[Stream[Any]] = ()
+    sections: Sequence[Any] = ()
+    effects: Sequence[Callable[..., None]] = ()
+    services: Sequence[Service] = ()
+    capabilities: Sequence[Capability] = ()
+    jobs: Sequence[tuple[str, float, Callable[[], Any]]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A feature's declaration. `apis` are the classes whose endpoints it will plug in, known without building it."""
+
+    name: str
+    build: Callable[..., Built]
+    package: str
+    apis: Sequence[type] = ()
+    configs: Sequence[type] = ()
+    unstable: dict[str, bool] = field(default_factory=dict)
+    """Its part of `unstable_features` in GET /versions."""
