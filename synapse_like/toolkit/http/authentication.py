@@ -56,7 +56,7 @@ async def authenticate(request: Request[Any], auth: Auth, authenticator: Authent
 def check_requester(requester: Requester, auth: Auth) -> None:
     """Raise if the endpoint's rule does not let this requester in."""
     if requester.is_locked and auth is not Auth.LOCKED_OK:
-        raise UserLocked(soft_logout=True)
+        raise UserLocked()
     if requester.is_guest and auth in (Auth.USER, Auth.ADMIN):
         raise GuestAccessForbidden()
     if auth is Auth.ADMIN and not requester.is_admin:

@@ -1,0 +1,71 @@
+"""From a request to its reply: route, who is calling, body, handler, and errors as Matrix clients know them."""
+
+import logging
+from math import ceil
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+
+from synapse_like.matrix.errors import InternalError, LimitExceeded, MatrixError, Unavailable
+from synapse_like.toolkit.http.authentication import Authenticator, authenticate
+from synapse_like.toolkit.http.bodies import decode_body
+from synapse_like.toolkit.http.reply import Reply, as_reply
+from synapse_like.toolkit.http.request import Request
+from synapse_like.toolkit.http.router import Match, Router, WrongMethod
+from synapse_like.toolkit.logs import request_at_work
+
+logger = logging.getLogger(__name__)
+
+
+class App:
+    """All endpoints of one listener, as a function from request to reply."""
+
+    def __init__(self, router: Router, authenticator: Authenticator) -> None:
+        self._router = router
+        self._authenticator = authenticator
+
+    def match(self, method: str, path: str) -> Match | MatrixError | None:
+        """Return where a request leads: an endpoint, an error, or None for OPTIONS, which needs no endpoint."""
+        if method == "OPTIONS":
+            return None
+        try:
+            return self._router.match(method, path)
+        except MatrixError as error:
+            return error
+
+    async def answer(self, request: Request[Any], match: Match | MatrixError | None) -> Reply:
+        """Return the reply to a request, of which ``match`` is the result of :meth:`match`. Raises nothing.
+
+        Errors that are no Matrix errors are logged with their traceback, and the client learns nothing of them.
+        """
+        with request_at_work(request.request_id):
+            try:
+                return await self._answer(request, match)
+            except MatrixError as error:
+                return error_reply(error)
+            except CancelledError:
+                return error_reply(Unavailable())
+            except Exception:
+                logger.exception("Failed to answer %s %s", request.method, request.path)
+                return error_reply(InternalError())
+
+    async def _answer(self, request: Request[Any], match: Match | MatrixError | None) -> Reply:
+        if match is None:
+            return Reply(204)
+        if isinstance(match, MatrixError):
+            raise match
+        endpoint = match.route.endpoint
+        request.params = match.params
+        await authenticate(request, endpoint.auth, self._authenticator)
+        request.body = decode_body(request.raw_body, endpoint)
+        return as_reply(await match.route.handler(request))
+
+
+def error_reply(error: MatrixError) -> Reply:
+    """Return an error as clients know it: its JSON, and the headers that go with it."""
+    reply = Reply(error.status, error.body())
+    if isinstance(error, LimitExceeded) and error.retry_after_ms is not None:
+        reply.add_header("Retry-After", str(max(1, ceil(error.retry_after_ms / 1000))))
+    if isinstance(error, WrongMethod):
+        reply.add_header("Allow", error.allowed)
+    return reply

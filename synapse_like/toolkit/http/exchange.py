@@ -1,0 +1,41 @@
+"""One request on a connection and what becomes of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from synapse_like.matrix.errors import MatrixError
+from synapse_like.toolkit.http.reply import Reply
+from synapse_like.toolkit.http.request import Request
+from synapse_like.toolkit.http.router import Match
+
+
+@dataclass(slots=True, eq=False)
+class Exchange:
+    """A request on its way to being answered, in the order of its connection."""
+
+    request: Request[Any]
+    match: Match | MatrixError | None
+    keeps_alive: bool
+    began_at: float
+    """When its first byte came, in the reactor's seconds."""
+    refusal: MatrixError | None = None
+    """Set if the request was refused before it was whole: the reply is ready, and the input behind it is worthless."""
+    answer: Deferred[Reply] | None = None
+    """The handler at work, as long as it is."""
+
+    @property
+    def endpoint_name(self) -> str:
+        """Name of the endpoint, or an empty string if there is none."""
+        return self.match.route.endpoint.name if isinstance(self.match, Match) else ""
+
+    @property
+    def is_cancellable(self) -> bool:
+        """Whether the handler may be stopped half-way."""
+        return isinstance(self.match, Match) and self.match.route.endpoint.is_cancellable
+
+    def give_up(self) -> None:
+        """Stop working on it, if that is possible."""
+        if self.answer is not None and self.is_cancellable:
+            self.answer.cancel()
