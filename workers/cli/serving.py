@@ -17,6 +17,8 @@ from twisted.internet.defer import Deferred
 from synapse_like import __version__
 from synapse_like.toolkit.config import Config, Weight
 from synapse_like.toolkit.config.server import ServerConfig
+from synapse_like.toolkit.db.errors import DatabaseUnavailable
+from synapse_like.toolkit.http.listeners import CannotListen
 from synapse_like.toolkit.logs import set_up_logs
 from workers.settings import load_settings
 
@@ -77,7 +79,7 @@ class Serving:
 
     def _fail(self, failure: Any) -> None:
         exc_info = (failure.type, failure.value, failure.getTracebackObject())
-        if isinstance(failure.value, OSError):
+        if isinstance(failure.value, OSError | DatabaseUnavailable | CannotListen):
             _log.critical("The server did not start: %s", failure.value)
         else:
             _log.critical("The server did not start: %s", failure.value, exc_info=exc_info)

@@ -87,15 +87,15 @@ class RateLimits:
     federation_rr_transactions_per_room_per_second: int = option(50, "Read receipts sent to other servers, per room.")
 
     def check(self) -> Iterator[tuple[str, str]]:
-        """Yield the limits that would let nothing pass."""
+        """Yield the limits that are no numbers of actions. A per_second or burst_count of 0 lets nothing pass."""
         for declared in options_of(RateLimits):
             yield from _problems(getattr(self, declared.name), declared.name)
 
 
 def _problems(limit: object, key: str) -> Iterator[tuple[str, str]]:
     if isinstance(limit, RateLimit):
-        if limit.per_second <= 0 or limit.burst_count < 1:
-            yield key, "needs a per_second above 0 and a burst_count of at least 1"
+        if not (limit.per_second >= 0 and limit.burst_count >= 0):
+            yield key, "per_second and burst_count cannot be negative"
     elif is_section(type(limit)):
         section: type = type(limit)
         for declared in options_of(section):

@@ -3,6 +3,7 @@
 What a feature needs stands in the ``config.py`` of that feature; rate limits in ``rate_limits``.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,10 @@ from typing import Any, Literal
 from synapse_like.matrix.ids import is_valid_server_name
 from synapse_like.toolkit.config.options import option, required
 from synapse_like.toolkit.config.values import Arguments, FilePath, Secret
+from synapse_like.toolkit.http.proxies import PRIVATE_NETWORKS, TrustedProxies
 
-PRIVATE_NETWORKS = (
-    "127.0.0.0/8",
-    "10.0.0.0/8",
-    "172.16.0.0/12",
-    "192.168.0.0/16",
-    "169.254.0.0/16",
-    "::1/128",
-    "fe80::/10",
-    "fc00::/7",
+RESOURCES = frozenset(
+    {"client", "federation", "keys", "media", "openid", "static", "health", "metrics", "consent", "replication"}
 )
 
 
@@ -79,6 +74,8 @@ class ServerConfig:
     listeners: tuple[Listener, ...] = option(
         (Listener(port=8008, resources=(Resource(names=("client", "federation")),)),), "Where the server listens."
     )
+    tls_certificate_path: FilePath | None = option(None, "Certificate chain for listeners with tls, in PEM form.")
+    tls_private_key_path: FilePath | None = option(None, "The private key of the certificate, in PEM form.")
     pid_file: FilePath | None = option(None, "Write the process id to this file.")
     report_stats: bool = option(False, "Known to Synapse's administrators; nothing is ever reported from here.")
 
@@ -102,6 +99,8 @@ class ServerConfig:
             yield "signing_key_path", f"there is no file {self.signing_key_path}"
         if not self.listeners:
             yield "listeners", "must name at least one listener"
+        if any(each.tls for each in self.listeners) and not (self.tls_certificate_path and self.tls_private_key_path):
+            yield "listeners", "tls needs tls_certificate_path and tls_private_key_path"
         for at, listener in enumerate(self.listeners):
             yield from _problems_of(listener, f"listeners[{at}]")
 
@@ -150,5 +149,13 @@ def _problems_of(listener: Listener, key: str) -> Iterator[tuple[str, str]]:
         yield key, "must have either a port or a path"
     if listener.port is not None and not 0 <= listener.port <= 65535:
         yield f"{key}.port", "must be at most 65535"
-    if listener.type == "http" and not listener.resource_names:
+    if not listener.resource_names:
         yield f"{key}.resources", "must name at least one resource"
+    if unknown := listener.resource_names - RESOURCES:
+        yield f"{key}.resources", f"{', '.join(sorted(unknown))}: known are {', '.join(sorted(RESOURCES))}"
+    if not re.fullmatch(r"[0-7]{3,4}", listener.mode):
+        yield f"{key}.mode", "must be octal, such as 666"
+    try:
+        TrustedProxies(listener.trusted_proxies)
+    except ValueError as error:
+        yield f"{key}.trusted_proxies", str(error)

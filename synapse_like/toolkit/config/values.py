@@ -91,3 +91,6 @@ class Arguments(dict[str, Any]):
     """Keyword arguments for a library, which checks them; ``folder`` is that of the file that they stand in."""
 
     folder: Path = Path()
+
+    def __repr__(self) -> str:
+        return f"Arguments({', '.join(map(str, self))})"
