@@ -6,11 +6,17 @@ A section is declared by the package that uses it; this is only the list.
 from collections.abc import Sequence
 from pathlib import Path
 
+from synapse_like.catalogue import FEATURES
 from synapse_like.toolkit.config import Config, load
 from synapse_like.toolkit.config.rate_limits import RateLimits
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
 
-SECTIONS: tuple[type, ...] = (ServerConfig, DatabaseConfig, RateLimits)
+SECTIONS: tuple[type, ...] = (
+    ServerConfig,
+    DatabaseConfig,
+    RateLimits,
+    *(section for feature in FEATURES for section in feature.configs),
+)
 
 
 def load_settings(paths: Sequence[str | Path]) -> Config:

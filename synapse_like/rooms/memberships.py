@@ -111,7 +111,7 @@ class Memberships:
     async def members_of(self, room_id: str, memberships: Sequence[str] = ("join",)) -> list[RoomMember]:
         """The members of a room with one of these memberships."""
         rows = await self._database.read(lambda txn: sql.members_of(txn, room_id, memberships))
-        return [RoomMember(*row[:5], bool(row[5])) for row in rows]
+        return [RoomMember(*row) for row in rows]
 
     async def _load(self, user_id: str) -> _Entry:
         missed = self._loading.setdefault(user_id, [])
@@ -135,7 +135,7 @@ class Memberships:
 def rooms_in(transaction: Transaction, user_id: str) -> UserRooms:
     """The rooms of a user within a snapshot."""
     rows = sql.rooms_of(transaction, user_id)
-    return {row[0]: UserRoom(*row[:7], bool(row[7])) for row in rows}
+    return {row[0]: UserRoom(*row) for row in rows}
 
 
 def _apply(entry: _Entry, user_id: str, fact: EventFact) -> None:

@@ -1,6 +1,7 @@
 """What the spine asks of features, as Protocols."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from synapse_like.matrix.events import Event
@@ -17,15 +18,16 @@ class PersistEffect(Protocol):
         ...
 
 
-class Outcome(Protocol):
-    """How an event counts in its room."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an event counts in its room. `notified` and `highlighted` are the counters of its thread after it."""
 
-    thread: str | None
-    counts: int
-    highlights: int
-    notified: int
-    highlighted: int
-    deviations: tuple[Deviation, ...]
+    thread: str | None = None
+    counts: int = 0
+    highlights: int = 0
+    notified: int = 0
+    highlighted: int = 0
+    deviations: tuple[Deviation, ...] = ()
 
 
 class Notices(Protocol):

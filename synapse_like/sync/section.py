@@ -71,7 +71,7 @@ class SyncContext:
 
 
 class Section(Protocol):
-    """A part of the response. `is_ephemeral` sections live in memory alone: only `from_memory` is called, in all cases."""
+    """A part of the response. `is_ephemeral` sections live in memory alone: only `from_memory` is called, always."""
 
     name: str
     is_ephemeral: bool
@@ -84,5 +84,5 @@ class Section(Protocol):
         ...
 
     def from_database(self, transaction: Transaction, context: SyncContext, response: SyncResponse) -> None:
-        """Fill in what is new, within a snapshot, in a database thread. A fixed number of queries, whatever the rooms."""
+        """Fill in what is new, within a snapshot, in a database thread; a fixed number of queries."""
         ...

@@ -1,0 +1,144 @@
+"""The composition root: one process that is a whole server, put together from the catalogue."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from synapse_like.catalogue import FEATURES
+from synapse_like.matrix.signing_keys import read_signing_keys
+from synapse_like.rooms.front import Rooms
+from synapse_like.rooms.uncounted import Uncounted
+from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.config import Config
+from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
+from synapse_like.toolkit.db import Database, migrations_in, open_engine
+from synapse_like.toolkit.feature import Built, Feature, Kit
+from synapse_like.toolkit.http.authentication import Authenticator
+from synapse_like.toolkit.http.endpoint import BoundEndpoint, bound
+from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings, Surroundings
+from synapse_like.toolkit.randomness import Randomness
+from synapse_like.toolkit.ratelimit import RateLimiter
+from workers.jobs import Jobs
+from workers.spine import Spine, build_spine
+
+STOP_GRACE_SECONDS = 2.0
+
+
+def build_kit(config: Config, reactor: Any) -> Kit:
+    """The tools, from the configuration. Raises DatabaseUnavailable."""
+    database = config[DatabaseConfig].database
+    clock = Clock(reactor)
+    return Kit(
+        config=config,
+        clock=clock,
+        randomness=Randomness(),
+        database=Database(open_engine(database.name, database.arguments), reactor, readers=_readers(config)),
+        limiter=RateLimiter(clock),
+        server_name=config[ServerConfig].server_name,
+    )
+
+
+class Homeserver:
+    """A whole server in one process. `answers` are its endpoints; listeners come with `listen`."""
+
+    def __init__(self, kit: Kit, features: Sequence[Feature] = FEATURES) -> None:
+        self.kit = kit
+        self.spine: Spine = build_spine(kit, _signing_key(kit.config), Uncounted())
+        self._features = features
+        self.built = _build_all(kit, self.spine, features)
+        self._jobs = Jobs(kit.clock, [job for built in self.built for job in built.jobs])
+        for built in self.built:
+            self.spine.store(built.storages, built.ephemeral)
+        self.spine.store_events([effect for built in self.built for effect in built.effects])
+
+    def front(self, kind: type) -> Any:
+        """The front door of that type."""
+        return next(front for built in self.built for front in built.fronts if isinstance(front, kind))
+
+    @property
+    def answers(self) -> list[BoundEndpoint]:
+        """Every endpoint with what answers it."""
+        return [pair for built in self.built for api in built.apis for pair in bound(api)]
+
+    @property
+    def authenticator(self) -> Authenticator:
+        """Who knows access tokens."""
+        authenticator: Authenticator = next(
+            front for built in self.built for front in built.fronts if hasattr(front, "authenticate")
+        )
+        return authenticator
+
+    async def start(self) -> None:
+        """Migrate, take the shards, start services and jobs."""
+        await self.spine.start([m for feature in self._features for m in migrations_in(feature.package)])
+        for built in self.built:
+            for service in built.services:
+                await service.start()
+        self._jobs.start()
+
+    async def stop(self) -> None:
+        """Stop services, commit what is queued, close the database."""
+        self._jobs.stop()
+        for built in reversed(self.built):
+            for service in built.services:
+                await service.stop()
+        await self.spine.stop()
+
+
+class ListeningServer:
+    """A homeserver and its listeners."""
+
+    def __init__(self, homeserver: Homeserver, reactor: Any) -> None:
+        self.homeserver = homeserver
+        surroundings = Surroundings(reactor, homeserver.kit.clock, homeserver.authenticator)
+        self.listeners = Listeners(surroundings, homeserver.answers)
+
+    async def start(self) -> None:
+        """Start the server, then listen."""
+        await self.homeserver.start()
+        for listener in self.homeserver.kit.config[ServerConfig].listeners:
+            self.listeners.start(
+                ListenerSettings(
+                    port=listener.port,
+                    addresses=listener.addresses,
+                    path=Path(listener.path) if listener.path else None,
+                    mode=int(listener.mode, 8),
+                    resources=listener.resource_names,
+                    x_forwarded=listener.x_forwarded,
+                    trusted_proxies=listener.trusted_proxies,
+                    request_id_header=listener.request_id_header,
+                    tag=listener.tag,
+                )
+            )
+
+    async def stop(self) -> None:
+        """Stop listening, then stop the server."""
+        await self.listeners.stop(STOP_GRACE_SECONDS)
+        await self.homeserver.stop()
+
+
+def build_server(config: Config, reactor: Any) -> ListeningServer:
+    """The server that a configuration describes."""
+    return ListeningServer(Homeserver(build_kit(config, reactor)), reactor)
+
+
+def _build_all(kit: Kit, spine: Spine, features: Iterable[Feature]) -> list[Built]:
+    """Call the builds in the catalogue's order, each with the front doors that its parameters ask for by type."""
+    fronts: dict[Any, Any] = {Kit: kit, Rooms: spine.rooms}
+    done = []
+    for feature in features:
+        hints = get_type_hints(feature.build)
+        hints.pop("return", None)
+        built = feature.build(**{name: fronts[kind] for name, kind in hints.items()})
+        fronts |= {type(front): front for front in built.fronts}
+        done.append(built)
+    return done
+
+
+def _signing_key(config: Config) -> Any:
+    path = config[ServerConfig].signing_key_path
+    return read_signing_keys(Path(str(path)).read_text())[0]
+
+
+def _readers(config: Config) -> int:
+    return max(2, min(config[DatabaseConfig].database.connections[1] - 3, 8))

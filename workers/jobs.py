@@ -1,0 +1,49 @@
+"""Runs what features want done every now and then. A job that fails is logged and runs again at its time."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred, maybeDeferred
+
+from synapse_like.toolkit.clock import Clock, Wait
+
+logger = logging.getLogger(__name__)
+
+Job = tuple[str, float, Callable[[], Any]]
+
+
+class Jobs:
+    """Every job by itself: its next run is counted from the end of the last."""
+
+    def __init__(self, clock: Clock, jobs: Sequence[Job]) -> None:
+        self._clock = clock
+        self._jobs = jobs
+        self._waits: dict[str, Wait] = {}
+        self._is_running = False
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._is_running = True
+        for job in self._jobs:
+            self._plan(job)
+
+    def stop(self) -> None:
+        """Start no job any more."""
+        self._is_running = False
+        for wait in self._waits.values():
+            wait.cancel()
+
+    def _plan(self, job: Job) -> None:
+        name, seconds, _ = job
+        if self._is_running:
+            self._waits[name] = self._clock.call_later(seconds, lambda: self._run(job))
+
+    def _run(self, job: Job) -> None:
+        name, _, function = job
+
+        def failed(failure: Any) -> None:
+            logger.error("job %s failed: %s", name, failure.getTraceback())
+
+        running: Deferred[Any] = maybeDeferred(lambda: Deferred.fromCoroutine(function()))
+        _ = running.addErrback(failed).addCallback(lambda _: self._plan(job))

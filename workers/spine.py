@@ -1,0 +1,110 @@
+"""Puts the spine together: database, logs, readers, rooms. What features add comes in `build`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from replication import sql
+from replication.bus import MemoryBus
+from replication.committer import Committer
+from replication.log import Log
+from replication.reader import Reader
+from replication.recent import RecentFacts
+from replication.shards import Holdings
+from replication.streams import Storage, Stream
+from synapse_like.matrix.signing_keys import SigningKey
+from synapse_like.rooms import persist
+from synapse_like.rooms.creation import EventCreation, Identity, Numbers
+from synapse_like.rooms.event_store import EventStore
+from synapse_like.rooms.facts import EVENTS, EventFact
+from synapse_like.rooms.families import ROOM, USER, RoomLog, UserLog
+from synapse_like.rooms.front import Rooms
+from synapse_like.rooms.live_rooms import LiveRooms
+from synapse_like.rooms.memberships import Memberships
+from synapse_like.rooms.numbers import KeyNumbers, NumberBlock, RoomNumbers
+from synapse_like.rooms.ports import Notices, PersistEffect
+from synapse_like.toolkit.db import Migration, Transaction, migrate, migrations_in
+from synapse_like.toolkit.feature import Kit
+
+FAMILIES = (ROOM, USER)
+OWNER = "main"
+_RECENT_EVENT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Spine:
+    """The parts that features are built on, and those that only the composition root touches."""
+
+    kit: Kit
+    rooms: Rooms
+    committer: Committer
+    bus: MemoryBus
+    holdings: Sequence[Holdings]
+
+    def store(self, storages: Sequence[Storage[Any]], ephemeral: Sequence[Stream[Any]]) -> None:
+        """Make streams known to owner and reader."""
+        for storage in storages:
+            self.committer.register(storage)
+            self.rooms.reader.register(storage)
+        for stream in ephemeral:
+            self.rooms.reader.register_ephemeral(stream)
+
+    def store_events(self, effects: Sequence[PersistEffect]) -> None:
+        """Make the events stream known, with what features write beside it."""
+        storage = persist.storage(effects)
+        self.committer.register(storage)
+        self.rooms.reader.register(storage, recent=RecentFacts(EVENTS, _RECENT_EVENT_BYTES, _weight))
+        self.rooms.reader.subscribe(EVENTS, self.rooms.events.take)
+        self.rooms.reader.subscribe(EVENTS, self.rooms.memberships.take)
+
+    async def start(self, migrations: Sequence[Migration]) -> None:
+        """Migrate, take all shards, begin to read at the committed positions."""
+        database = self.kit.database
+        everything = [*migrations_in("replication"), *migrations_in("synapse_like.rooms"), *migrations]
+        await database.write(lambda txn: migrate(txn, database.engine.name, everything))
+        for holdings in self.holdings:
+            holdings.held = await database.write(lambda txn, h=holdings: _take_all(txn, h))  # type: ignore[misc]
+        await self.rooms.reader.start(self.kit.randomness.random_below(2**40) + 1)
+
+    async def stop(self) -> None:
+        """Commit what is queued, give the shards back, close the database."""
+        await self.committer.idle()
+        for holdings in self.holdings:
+            name = holdings.family.name
+            await self.kit.database.write(lambda txn, n=name: sql.release_shards(txn, n, OWNER))  # type: ignore[misc]
+        self.kit.database.close()
+
+
+def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices) -> Spine:
+    """The spine of a process that owns all shards."""
+    bus = MemoryBus(kit.clock)
+    holdings = [Holdings(family) for family in FAMILIES]
+    committer = Committer(kit.database, bus, holdings)
+    room_log, user_log = Log(ROOM, committer, bus), Log(USER, committer, bus)
+    identity = Identity(kit.server_name, signing_key)
+    events = EventStore(kit.database)
+    live = LiveRooms(kit.database, kit.clock, notices)
+    committer.on_fence_broken = lambda shard: live.drop_all()
+    numbers = Numbers(KeyNumbers(kit.database), NumberBlock(kit.database, "event"), RoomNumbers(kit.database))
+    rooms = Rooms(
+        identity=identity,
+        creation=EventCreation(identity, live, room_log, numbers, events, kit.clock, notices),
+        live=live,
+        events=events,
+        memberships=Memberships(kit.database),
+        keys=numbers.keys,
+        room_log=RoomLog(room_log),
+        user_log=UserLog(user_log, kit.database),
+        reader=Reader(kit.database, bus, FAMILIES),
+    )
+    return Spine(kit, rooms, committer, bus, holdings)
+
+
+def _take_all(transaction: Transaction, holdings: Holdings) -> Any:
+    family = holdings.family
+    sql.create_shards(transaction, family.name, family.shards)
+    return holdings.take(transaction, range(family.shards), OWNER, is_forced=True)
+
+
+def _weight(fact: EventFact) -> int:
+    return 500 + 3 * len(fact.json)
