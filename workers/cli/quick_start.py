@@ -10,6 +10,7 @@ from synapse_like.toolkit.config.server import Listener, ServerConfig
 from synapse_like.toolkit.randomness import Randomness
 from workers.cli.data_folder import CONFIG_FILE, DEFAULT_PORT, DEFAULT_SERVER_NAME, make
 from workers.cli.serving import Build, Serving
+from workers.settings import load_settings
 
 _WELCOME = """
 synapse-like {version} is running as {server_name}.
@@ -31,8 +32,8 @@ def run(data: str, server_name: str | None, port: int | None, build: Build) -> i
     config = folder / CONFIG_FILE
     if not config.exists():
         _set_up(folder, server_name or DEFAULT_SERVER_NAME, port or DEFAULT_PORT)
-    elif server_name is not None or port is not None:
-        print(f"{config} exists: change the server there, or choose another folder with --data", file=sys.stderr)
+    elif not _agrees(load_settings([config])[ServerConfig], server_name, port):
+        print(f"{config} says otherwise: change it there, or choose another folder with --data", file=sys.stderr)
         return 2
     return Serving([str(config)], build, lambda settings: print(welcome(settings, config), flush=True)).run()
 
@@ -62,6 +63,12 @@ def addresses_of(listener: Listener) -> list[str]:
     hosts = ["localhost" if each in ("127.0.0.1", "::1", "0.0.0.0", "::", "") else each for each in listener.addresses]
     bracketed = [f"[{host}]" if ":" in host else host for host in dict.fromkeys(hosts)]
     return [f"{scheme}://{host}:{listener.port}" for host in bracketed]
+
+
+def _agrees(server: ServerConfig, server_name: str | None, port: int | None) -> bool:
+    """Whether the options of the command line, if any were given, are what the configuration says."""
+    is_same_name = server_name in (None, server.server_name)
+    return is_same_name and (port is None or port in [listener.port for listener in server.listeners])
 
 
 def _set_up(folder: Path, server_name: str, port: int) -> None:

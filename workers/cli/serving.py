@@ -3,8 +3,10 @@
 What the server is made of is ``workers.build``'s part; what to say on the terminal, ``quick_start``'s.
 """
 
+import gc
 import logging
 import os
+import resource
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -60,6 +62,7 @@ class Serving:
         server = settings[ServerConfig]
         set_up_logs(server.log_level, server.log_format, Path(server.log_config) if server.log_config else None)
         log_remarks(settings)
+        _allow_many_files()
         self._reactor.callWhenRunning(self._start, settings)
         with _PidFile(server.pid_file):
             self._reactor.run()
@@ -73,6 +76,8 @@ class Serving:
         server = self._build(settings, self._reactor)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop, server)
         await server.start()
+        gc.collect()
+        gc.freeze()  # what stands now stays: later collections need not look at it
         _log.info("synapse-like %s is ready as %s", __version__, settings[ServerConfig].server_name)
         notify("READY=1")
         self._announce(settings)
@@ -130,6 +135,15 @@ def notify(state: str) -> None:
             channel.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
         except OSError as error:
             _log.warning("Cannot tell %s to NOTIFY_SOCKET: %s", state, error)
+
+
+def _allow_many_files() -> None:
+    """Each connection is an open file: take as many as the system allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    except (OSError, ValueError) as error:
+        _log.warning("Cannot raise the limit of open files to %s: %s", most, error)
 
 
 def _log_failed_stop(failure: Any) -> None:

@@ -10,7 +10,7 @@ from synapse_like.toolkit.config.problems import Weight
 _NAMES_NOT_NEEDED = "is not needed: processes register themselves in the database and share the work"
 _NO_FORK = "is not needed: the server stays in the foreground; let systemd, Docker or Kubernetes keep it running"
 _OWN_GC = "is not needed: the server tunes Python's garbage collector itself"
-_ON_COMMAND_LINE = "is not needed: a worker is told its kind on the command line"
+_NO_WORKER_FILES = "is not needed: a process needs no name and no file of its own in the configuration"
 
 _NOT_NEEDED = {
     "instance_map": _NAMES_NOT_NEEDED,
@@ -24,8 +24,8 @@ _NOT_NEEDED = {
     "notify_appservices_from_worker": _NAMES_NOT_NEEDED,
     "media_instance_running_background_jobs": _NAMES_NOT_NEEDED,
     "outbound_federation_restricted_to": _NAMES_NOT_NEEDED,
-    "worker_app": _ON_COMMAND_LINE,
-    "worker_name": _ON_COMMAND_LINE,
+    "worker_app": _NO_WORKER_FILES,
+    "worker_name": _NO_WORKER_FILES,
     "worker_listeners": "is not needed: every process reads the same listeners",
     "worker_log_config": "is not needed: every process reads the same log_config",
     "worker_manhole": "is not needed: there is no manhole",
@@ -38,24 +38,11 @@ _NOT_NEEDED = {
     "soft_file_limit": "is not needed: the limit is raised to what the system allows",
     "gc_thresholds": _OWN_GC,
     "gc_min_interval": _OWN_GC,
-    "use_frozen_dicts": "is not needed: events cannot be changed by modules",
+    "use_frozen_dicts": "is not needed: events here cannot be changed once they are made",
     "event_cache_size": "is not needed: caches are bounded in bytes, all together",
-    "use_appservice_legacy_authorization": "is not needed: appservices get the Authorization header",
     "dummy_events_threshold": "is not needed: forward extremities are merged by the next event",
-    "background_updates": "is not needed: the server paces its background work by the load",
+    "background_updates": "is not needed: changes of the schema are made at the start, not in the background",
     "report_stats_endpoint": "is not needed: nothing is reported to anyone",
-    "suppress_key_server_warning": "is not needed: there is no such warning",
-    "key_server_signing_keys_path": "is not needed: the server does not act as a notary with a key of its own",
-    "request_token_inhibit_3pid_errors": "is not needed: addresses are never given away",
-    "inhibit_user_in_use_error": "is not needed: it has no effect on what is safe to show",
-    "user_ips_max_age": "is not needed: addresses are kept as long as their session",
-    "metrics_flags": "is not needed: all metrics are cheap",
-    "mau_stats_only": "is not needed: nothing counts monthly users unless a limit is set",
-    "allow_per_room_profiles": "is not needed: profiles per room are allowed",
-    "encryption_enabled_by_default_for_room_type": "is not used: a client decides about encryption",
-    "opentracing": "is not used: there is no tracing yet",
-    "saml2_config": "is not used: bring SAML through an OpenID Connect provider",
-    "cas_config": "is not used: bring CAS through an OpenID Connect provider",
 }
 
 _OLD_NAMES = {
@@ -117,6 +104,9 @@ _OTHER_FEATURES = frozenset(
     server_notices enable_room_list_search alias_creation_rules room_list_publication_rules
     default_power_level_content_override forget_rooms_on_leave exclude_rooms_from_sync exclude_rooms_from_presence
     worker_replication_secret worker_replication_secret_path redis auto_accept_invites
+    use_appservice_legacy_authorization suppress_key_server_warning key_server_signing_keys_path
+    request_token_inhibit_3pid_errors inhibit_user_in_use_error user_ips_max_age metrics_flags mau_stats_only
+    allow_per_room_profiles encryption_enabled_by_default_for_room_type opentracing saml2_config cas_config
     """.split()
 )
 
