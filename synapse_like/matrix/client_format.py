@@ -70,17 +70,14 @@ class ClientJSON:
         device that sent the event, `membership` the reader's own at the event. `relations` is the JSON of
         `m.relations`, `redacted_because` that of the redaction, finished for the reader too.
         """
-        parts = [self.sync]
-        if has_room_id:
-            parts.append(self._room_id)
-        parts.append(b',"unsigned":{"age":%d' % (now_ms - self._sent_ms))
-        parts.append(self._replaces_state)
+        age = b',"unsigned":{"age":%d' % (now_ms - self._sent_ms)
+        parts = [self.sync, self._room_id if has_room_id else b"", age, self._replaces_state]
         if shows_prev_content:
             parts.append(self._prev_content)
         if transaction_id is not None:
             parts.append(_member("transaction_id", transaction_id))
         if membership is not None:
-            parts.append(_member("membership", membership))
+            parts.append(_MEMBERSHIPS.get(membership) or _member("membership", membership))
         if relations is not None:
             parts += (b',"m.relations":', relations)
         if redacted_because is not None:
@@ -115,7 +112,10 @@ def _client_fields(event: Event) -> dict[str, Any]:
 
 def _member(key: str, value: object) -> bytes:
     """Return one member of an object with the comma before it; nothing if there is no value."""
-    return b"" if value is None else b',"%b":%b' % (key.encode(), _to_bytes(value))
+    return b"" if value is None else b',"' + key.encode() + b'":' + _to_bytes(value)
+
+
+_MEMBERSHIPS = {name: b',"membership":"%b"' % name.encode() for name in ("join", "invite", "knock", "leave", "ban")}
 
 
 def _to_bytes(value: object) -> bytes:
