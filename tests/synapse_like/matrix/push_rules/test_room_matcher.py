@@ -41,7 +41,7 @@ def _disagreements(
     return wrong
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rulesets(), st.sampled_from(NAMES), room_contexts())
 def test_every_ruleset_is_compiled_to_what_it_says(ruleset: Ruleset, name: str | None, room: RoomContext) -> None:
     members = [PushMember(USERS[0], name), PushMember(USERS[2], name)]
