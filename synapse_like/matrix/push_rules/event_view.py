@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from synapse_like.matrix.events import Event
-from synapse_like.matrix.property_paths import MISSING, Path, value_at
+from synapse_like.matrix.property_paths import Path, value_at
 
 BODY: Path = ("content", "body")
 MENTIONED_USERS: Path = ("content", "m.mentions", "user_ids")
@@ -91,8 +91,3 @@ class EventView:
         if self._words is None:
             self._words = words_of(self.folded(BODY) or "")
         return self._words
-
-
-def is_present(value: object) -> bool:
-    """Whether a path led to something."""
-    return value is not MISSING

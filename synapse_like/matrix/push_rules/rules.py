@@ -7,11 +7,12 @@ Source: Client-Server API, "Push Rules", and `PUT /pushrules/global/{kind}/{rule
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
+
+import orjson
 
 from synapse_like.matrix.errors import BadJson, InvalidParam, MissingParam, TooLarge
 from synapse_like.matrix.push_rules.actions import Action, Actions, interpret, parse_actions
@@ -22,7 +23,7 @@ from synapse_like.matrix.push_rules.event_view import EventView
 MAX_RULE_ID_LENGTH = 255
 MAX_PATTERN_LENGTH = 255
 MAX_CONDITIONS = 32
-MAX_RULE_CHARACTERS = 16384
+MAX_RULE_BYTES = 16384
 
 
 class RuleKind(StrEnum):
@@ -105,9 +106,17 @@ def parse_rule(kind: RuleKind, rule_id: str, body: Mapping[str, Any]) -> Rule:
     conditions = _parse_conditions(kind, rule_id, body)
     pattern = body["pattern"] if kind is RuleKind.CONTENT else None
     rule = Rule(kind, rule_id, conditions, actions, pattern)
-    if len(json.dumps(rule.to_client_json(""))) > MAX_RULE_CHARACTERS:
-        raise TooLarge(f"A push rule has at most {MAX_RULE_CHARACTERS} characters of JSON")
+    _check_size(rule)
     return rule
+
+
+def _check_size(rule: Rule) -> None:
+    try:
+        size = len(orjson.dumps(rule.to_client_json("")))
+    except orjson.JSONEncodeError:  # too deep, half a surrogate, or an integer of more than 64 bits
+        raise BadJson("A push rule is nested too deeply or has a value that JSON does not carry safely") from None
+    if size > MAX_RULE_BYTES:
+        raise TooLarge(f"A push rule has at most {MAX_RULE_BYTES} bytes of JSON")
 
 
 def _parse_conditions(kind: RuleKind, rule_id: str, body: Mapping[str, Any]) -> tuple[Condition, ...]:
