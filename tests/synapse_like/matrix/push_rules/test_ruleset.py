@@ -100,6 +100,13 @@ def test_a_replaced_rule_stays_off() -> None:
     assert rule.actions == ("notify",)
 
 
+def _nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("kind", "rule_id", "body", "error"),
     [
@@ -114,6 +121,8 @@ def test_a_replaced_rule_stays_off() -> None:
         ("room", "x", {"actions": ["shout"]}, InvalidParam),
         ("room", "x", {"actions": [{"set_tweak": 1}]}, InvalidParam),
         ("room", "x", {"actions": [{"set_tweak": "x", "value": "y" * 17000}]}, TooLarge),
+        ("room", "x", {"actions": [{"set_tweak": "x", "value": _nested(400)}]}, BadJson),
+        ("room", "x", {"actions": [{"set_tweak": "x", "value": 2**70}]}, BadJson),
         ("content", "x", SILENT, MissingParam),
         ("content", "x", {"actions": [], "pattern": 1}, BadJson),
         ("content", "x", {"actions": [], "pattern": ""}, InvalidParam),
