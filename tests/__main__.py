@@ -6,6 +6,7 @@ all tests. It uses only the standard library. What it does with which words is i
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -82,6 +83,7 @@ def _make_venv() -> bool:
     print("Making .venv ...", flush=True)
     done = subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=False)
     if done.returncode:
+        shutil.rmtree(VENV, ignore_errors=True)
         print(NO_VENV, end="", file=sys.stderr)
     return done.returncode == 0
 
