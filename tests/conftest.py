@@ -4,6 +4,7 @@ Fixtures for databases and servers are in ``tests/kit``.
 """
 
 import inspect
+import signal
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the folder that the servers of this run live in; the processes of pytest-xdist inherit it."""
     if not hasattr(config, "workerinput"):
         run_folder.create()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # being asked to end is being interrupted
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -58,13 +59,26 @@ def _run_then_die(ending):
     return Path(done.stdout.strip())
 
 
-@pytest.mark.parametrize("ending", ["run_folder.remove()", "os.kill(os.getpid(), signal.SIGKILL)"])
+@pytest.mark.parametrize("ending", ["", "run_folder.remove()", "os.kill(os.getpid(), signal.SIGKILL)"])
 def test_servers_and_folder_go_when_the_run_ends_or_is_killed(ending):
     folder = _run_then_die(ending)
     deadline = time.monotonic() + 20
     while folder.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not folder.exists()
+
+
+def test_what_a_killed_run_without_servers_left_is_removed_by_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    over = subprocess.Popen([sys.executable, "-c", ""])
+    over.wait()
+    for name, owner in (("dead", over.pid), ("alive", os.getpid())):
+        (tmp_path / f"synapse-like-tests-{name}").mkdir()
+        (tmp_path / f"synapse-like-tests-{name}" / "owner").write_text(str(owner))
+    for name in (run_folder.VARIABLE, run_folder.OWNER_VARIABLE):
+        monkeypatch.setenv(name, os.environ[name])
+    made = run_folder.create()
+    assert {path.name for path in tmp_path.iterdir()} == {"synapse-like-tests-alive", made.name}
 
 
 def test_a_process_that_is_over_is_not_running():

@@ -4,6 +4,7 @@ Servers of the run (PostgreSQL, Redis) are started below it by ``guard``, which 
 the run was killed. Folders of single tests are pytest's ``tmp_path``, not this.
 """
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -14,15 +15,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 VARIABLE = "SYNAPSE_LIKE_TEST_RUN"
+_PREFIX = "synapse-like-tests-"
 OWNER_VARIABLE = "SYNAPSE_LIKE_TEST_OWNER"
 
 
 def create() -> Path:
     """Make the folder and name it in the environment, for child processes to find."""
-    folder = Path(tempfile.mkdtemp(prefix="synapse-like-tests-"))
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     folder.chmod(0o755)  # a server that dropped its privileges must reach its data
+    (folder / "owner").write_text(str(os.getpid()))
     os.environ[VARIABLE] = str(folder)
     os.environ[OWNER_VARIABLE] = str(os.getpid())
+    atexit.register(_remove_own)
     return folder
 
 
@@ -73,6 +78,22 @@ def locked(name: str) -> Iterator[Path]:
     with (folder / f"{name}.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield folder
+
+
+def _remove_own() -> None:
+    """At the end of the process that made the folder, unless that was done before."""
+    if os.environ.get(OWNER_VARIABLE) == str(os.getpid()):
+        remove()
+
+
+def _sweep() -> None:
+    """Remove what runs left behind that were killed before they had a server, whose guard would have done it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            if not is_running(int((folder / "owner").read_text())):
+                shutil.rmtree(folder, ignore_errors=True)
+        except (OSError, ValueError):
+            continue
 
 
 def _is_zombie(pid: int) -> bool:
