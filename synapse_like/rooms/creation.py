@@ -274,6 +274,7 @@ class EventCreation:
         trunk = extend(room, change, is_local=self._is_local)
         outcome = self._notices.count(room, event)
         target = prepared.targets.get(draft.redacts) if draft.redacts else None
+        sender = room.members.get(event.sender)
         return EventFact(
             room_id=room.identity.room_id,
             room_nid=room.identity.room_nid,
@@ -294,6 +295,7 @@ class EventCreation:
             highlighted=outcome.highlighted,
             outcome=(outcome.counts, outcome.highlights),
             deviations=outcome.deviations,
+            sender_member=sender.event_id if sender else None,
             members=tuple(c.state_key for c in trunk if c.type == MEMBER),
         )
 

@@ -56,8 +56,32 @@ class StoredEvent:
     def client(self) -> ClientJSON:
         """The client JSON with its splice points, made at the first question."""
         if self._client is None:
-            self._client = ClientJSON(self.event)
+            self._client = ClientJSON(
+                self.event,
+                prev_content=self.extras.get("prev_content"),
+                replaces_state=self.extras.get("replaces_state"),
+            )
         return self._client
+
+    def render(
+        self,
+        now_ms: int,
+        *,
+        has_room_id: bool = False,
+        transaction_id: str | None = None,
+        membership: str | None = None,
+        relations: bytes | None = None,
+    ) -> bytes:
+        """The event as one reader gets it."""
+        because = None if self.redaction is None else self.redaction.render(now_ms, has_room_id=True)
+        return self.client.splice(
+            now_ms,
+            has_room_id=has_room_id,
+            transaction_id=transaction_id,
+            membership=membership,
+            relations=relations,
+            redacted_because=because,
+        )
 
 
 def from_fact(fact: EventFact) -> StoredEvent:
@@ -132,14 +156,29 @@ class EventStore:
         self._database = database
         self._limit = limit
         self._cache: OrderedDict[str, StoredEvent] = OrderedDict()
+        self._redactions: OrderedDict[str, StoredEvent] = OrderedDict()
 
     def take(self, facts: Sequence[EventFact]) -> None:
         """Take in events of the log."""
         for fact in facts:
+            stored = self._cache.get(fact.event.event_id) or self.remember(self.of_fact(fact))
             if fact.redacts is not None:
                 self._cache.pop(fact.redacts, None)
-            if fact.event.event_id not in self._cache:
-                self.remember(from_fact(fact))
+                self._redactions[fact.redacts] = stored
+                if len(self._redactions) > self._limit:
+                    self._redactions.popitem(last=False)
+
+    def of_fact(self, fact: EventFact) -> StoredEvent:
+        """The event of a fact as it is by now: redacted, if a redaction came after it."""
+        kept = self._cache.get(fact.event.event_id)
+        if kept is not None:
+            return kept
+        event = from_fact(fact)
+        redaction = self._redactions.get(event.event_id)
+        if redaction is not None:
+            event.event = event.event.redacted()
+            event.redaction = redaction
+        return event
 
     def remember(self, event: StoredEvent) -> StoredEvent:
         """Keep an event; if it is kept already, the one that is kept."""

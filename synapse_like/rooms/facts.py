@@ -125,6 +125,8 @@ class EventFact(Fact, kw_only=True, gc=False):
     outcome: tuple[int, int] = (0, 0)
     """(counts for everyone who counts all, highlights everyone)"""
     deviations: tuple[Deviation, ...] = ()
+    sender_member: str | None = None
+    """The sender's membership event when it was sent: readers that load members lazily need it."""
     members: tuple[str, ...] = ()
     """The users whose membership changed: their long polls end."""
 

@@ -18,21 +18,39 @@ _ADD = """
         version, thread, notified, highlighted, json, extras)
     VALUES :rows
 """
+_TRANSACTION_IDS = """
+    SELECT event_id, transaction_id FROM event_transactions
+    WHERE user_id = :user_id AND device_id = :device_id AND room_nid IN :room_nids AND event_id IN :event_ids
+"""
 _BY_IDS = f"SELECT {COLUMNS} {_FROM} WHERE e.event_id IN :event_ids"
 _BY_NIDS = f"SELECT {COLUMNS} {_FROM} WHERE e.event_nid IN :event_nids"
 
-_NEWEST_BY_NUMBER = f"""
-    WITH asked (room_nid, after_number, upto_number, bound) AS (VALUES :rows)
-    SELECT {COLUMNS} FROM (
-        SELECT event_id AS wanted_id FROM (
-            SELECT e.event_id, row_number() OVER (PARTITION BY e.room_nid ORDER BY e.number DESC) AS place, asked.bound
-            FROM asked JOIN events e ON e.room_nid = asked.room_nid AND e.number > asked.after_number
-                AND e.number <= asked.upto_number AND e.kind = 0
-        ) ranked WHERE place <= bound
-    ) newest JOIN events e ON e.event_id = newest.wanted_id JOIN rooms r ON r.room_nid = e.room_nid
-    LEFT JOIN redactions x ON x.room_nid = e.room_nid AND x.redacted_id = e.event_id
-    ORDER BY e.room_nid, e.number
-"""
+BOUNDS = (2, 11, 21, 51, 101, 1001)
+"""How many events of a room can be asked for at once: engines take no bound from a row of the question."""
+
+_NEWEST_BY_NUMBER = {
+    bound: {
+        "postgresql": f"""
+            WITH asked (room_nid, after_number, upto_number) AS (VALUES :rows)
+            SELECT {COLUMNS} FROM asked CROSS JOIN LATERAL (
+                SELECT * FROM events n WHERE n.room_nid = asked.room_nid AND n.number > asked.after_number
+                    AND n.number <= asked.upto_number AND n.kind = 0 ORDER BY n.number DESC LIMIT {bound}
+            ) e JOIN rooms r ON r.room_nid = e.room_nid
+            LEFT JOIN redactions x ON x.room_nid = e.room_nid AND x.redacted_id = e.event_id
+            ORDER BY e.room_nid, e.number
+        """,
+        "sqlite": f"""
+            WITH asked (room_nid, after_number, upto_number) AS (VALUES :rows)
+            SELECT {COLUMNS} FROM asked JOIN events e ON e.room_nid = asked.room_nid AND e.number IN (
+                SELECT n.number FROM events n WHERE n.room_nid = asked.room_nid AND n.number > asked.after_number
+                    AND n.number <= asked.upto_number AND n.kind = 0 ORDER BY n.number DESC LIMIT {bound}
+            ) JOIN rooms r ON r.room_nid = e.room_nid
+            LEFT JOIN redactions x ON x.room_nid = e.room_nid AND x.redacted_id = e.event_id
+            ORDER BY e.room_nid, e.number
+        """,
+    }
+    for bound in BOUNDS
+}
 _TAIL_LITE = f"""
     SELECT {COLUMNS} {_FROM} WHERE e.room_nid = :room_nid AND e.number > :after AND e.number <= :upto AND e.kind = 0
     ORDER BY e.number DESC LIMIT :bound
@@ -65,9 +83,13 @@ def by_nids(transaction: Transaction, event_nids: Sequence[int]) -> list[Row]:
     return transaction.all(_BY_NIDS, event_nids=event_nids)
 
 
-def newest_of_rooms(transaction: Transaction, asked: Sequence[tuple[int, int, int, int]]) -> list[Row]:
-    """The newest live events of several rooms: (room, after, upto, bound) in; events by room and number out."""
-    return transaction.query_rows(_NEWEST_BY_NUMBER, asked)
+def newest_of_rooms(transaction: Transaction, asked: Sequence[tuple[int, int, int]], bound: int) -> list[Row]:
+    """The newest live events of several rooms: (room, after, upto) in; events by room and number out.
+
+    At least `bound` of each room, if there are as many; a few more may come.
+    """
+    step = next((step for step in BOUNDS if step >= bound), BOUNDS[-1])
+    return transaction.query_rows(_NEWEST_BY_NUMBER[step][transaction.engine_name], asked)
 
 
 def tail(transaction: Transaction, room_nid: int, after: int, upto: int, bound: int) -> list[Row]:
@@ -88,3 +110,11 @@ def after_place(transaction: Transaction, room_nid: int, depth: int, number: int
 def of_log(transaction: Transaction, after: int, upto: int) -> list[Row]:
     """Events of one shard's log, for a reader with a gap."""
     return transaction.all(_LOG, after=after, upto=upto)
+
+
+def transaction_ids(
+    transaction: Transaction, user_id: str, device_id: str, room_nids: Sequence[int], event_ids: Sequence[str]
+) -> dict[str, str]:
+    """The transaction ids with which a device sent some of these events, by event id."""
+    values = {"user_id": user_id, "device_id": device_id, "room_nids": room_nids, "event_ids": event_ids}
+    return dict(transaction.all(_TRANSACTION_IDS, **values)) if event_ids else {}

@@ -75,6 +75,8 @@ class PostgresConnection:
 class PostgresTransaction:
     """Statements on one connection between BEGIN and COMMIT."""
 
+    engine_name = PostgresEngine.name
+
     def __init__(self, raw: "psycopg2.extensions.connection", observer: Observer, start: str) -> None:
         self._raw = raw
         self._cursor = raw.cursor()

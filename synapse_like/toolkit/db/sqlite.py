@@ -77,6 +77,8 @@ class SqliteConnection:
 class SqliteTransaction:
     """Statements on one connection between BEGIN and COMMIT."""
 
+    engine_name = SqliteEngine.name
+
     def __init__(self, raw: sqlite3.Connection, observer: Observer) -> None:
         self._raw = raw
         self._observer = observer

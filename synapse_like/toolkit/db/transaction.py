@@ -10,6 +10,9 @@ Observer = Callable[[str], None]
 class Transaction(Protocol):
     """One open transaction, used by one thread. Statements are the texts of `sqltext`, values are always parameters."""
 
+    engine_name: str
+    """"sqlite" or "postgresql", for the few questions that need two texts."""
+
     def all(self, sql: str, /, **values: Any) -> list[Row]:
         """Every row of a query."""
         ...
