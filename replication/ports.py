@@ -10,6 +10,9 @@ Row = tuple[Any, ...]
 class Transaction(Protocol):
     """A database transaction in a thread of its own."""
 
+    engine_name: str
+    """"sqlite" or "postgresql"."""
+
     def all(self, sql: str, /, **values: Any) -> list[Row]:
         """Every row of a query."""
         ...
