@@ -8,6 +8,9 @@ from synapse_like.catalogue import FEATURES
 from synapse_like.matrix.signing_keys import read_signing_keys
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.uncounted import Uncounted
+from synapse_like.sync.api import SyncApi
+from synapse_like.sync.logic import Sync
+from synapse_like.sync.notifier import Polls
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
@@ -16,6 +19,7 @@ from synapse_like.toolkit.feature import Built, Feature, Kit
 from synapse_like.toolkit.http.authentication import Authenticator
 from synapse_like.toolkit.http.endpoint import BoundEndpoint, bound
 from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings, Surroundings
+from synapse_like.toolkit.http.tls import TlsFiles
 from synapse_like.toolkit.randomness import Randomness
 from synapse_like.toolkit.ratelimit import RateLimiter
 from workers.jobs import Jobs
@@ -47,6 +51,7 @@ class Homeserver:
         self._features = features
         self.built = _build_all(kit, self.spine, features)
         self._jobs = Jobs(kit.clock, [job for built in self.built for job in built.jobs])
+        self.built.append(_build_sync(kit, self.spine, self.built))
         for built in self.built:
             self.spine.store(built.storages, built.ephemeral)
         self.spine.store_events([effect for built in self.built for effect in built.effects])
@@ -108,6 +113,7 @@ class ListeningServer:
                     trusted_proxies=listener.trusted_proxies,
                     request_id_header=listener.request_id_header,
                     tag=listener.tag,
+                    tls=_tls(self.homeserver.kit.config) if listener.tls else None,
                 )
             )
 
@@ -135,9 +141,25 @@ def _build_all(kit: Kit, spine: Spine, features: Iterable[Feature]) -> list[Buil
     return done
 
 
+def _build_sync(kit: Kit, spine: Spine, built: Sequence[Built]) -> Built:
+    """/sync over the sections of all features; it comes last."""
+    sections = [section for each in built for section in each.sections]
+    fronts = [front for each in built for front in each.fronts]
+    preferences = next(front for front in fronts if hasattr(front, "ignored_users"))
+    presence = next((front for front in fronts if hasattr(front, "seen_syncing")), None)
+    process = kit.randomness.random_below(2**28) + 1
+    sync = Sync(kit.database, kit.clock, spine.rooms, sections, preferences, process)
+    return Built(fronts=[sync], apis=[SyncApi(sync, preferences, presence)], services=[Polls(sync.notifier)])
+
+
 def _signing_key(config: Config) -> Any:
     path = config[ServerConfig].signing_key_path
     return read_signing_keys(Path(str(path)).read_text())[0]
+
+
+def _tls(config: Config) -> TlsFiles:
+    server = config[ServerConfig]
+    return TlsFiles(Path(str(server.tls_certificate_path)), Path(str(server.tls_private_key_path)))
 
 
 def _readers(config: Config) -> int:

@@ -82,3 +82,17 @@ class Notifier:
                 rung.update(self._waiting.get(key, ()))
         for ticket in rung:
             ticket.ring()
+
+
+class Polls:
+    """Long polls as a service: they end when the process stops."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+
+    async def start(self) -> None:
+        """Nothing to begin."""
+
+    async def stop(self) -> None:
+        """Answer everybody who waits."""
+        self._notifier.ring_all()

@@ -32,10 +32,12 @@ _STATE_AT = f"""
     JOIN events e ON e.event_nid = t.event_nid {_JOINS}
 """
 _MEMBERSHIP_AT = """
-    WITH asked (room_nid, user_nid, number) AS (VALUES :rows)
-    SELECT asked.room_nid, e.json FROM asked JOIN state_trunk t ON t.room_nid = asked.room_nid
-        AND t.key_nid = asked.user_nid AND t.version = (SELECT max(v.version) FROM state_trunk v
-            WHERE v.room_nid = asked.room_nid AND v.key_nid = asked.user_nid AND v.number <= asked.number)
+    WITH asked (room_nid, user_id, number) AS (VALUES :rows)
+    SELECT asked.room_nid, e.json FROM asked
+    JOIN state_keys k ON k.type = 'm.room.member' AND k.state_key = asked.user_id
+    JOIN state_trunk t ON t.room_nid = asked.room_nid
+        AND t.key_nid = k.key_nid AND t.version = (SELECT max(v.version) FROM state_trunk v
+            WHERE v.room_nid = asked.room_nid AND v.key_nid = k.key_nid AND v.number <= asked.number)
     JOIN events e ON e.event_nid = t.event_nid
 """
 _COUNTS = "SELECT room_nid, joined_members, invited_members FROM room_heads WHERE room_nid IN :room_nids"
@@ -46,6 +48,11 @@ _HEROES = """
         FROM members m WHERE m.room_nid IN :room_nids AND m.user_id <> :user_id
             AND m.membership IN ('join', 'invite', 'leave', 'ban')
     ) ranked WHERE place <= 5 ORDER BY room_nid, place
+"""
+_NAMED = """
+    SELECT s.room_nid FROM current_state s JOIN state_keys k ON k.key_nid = s.key_nid
+    WHERE s.room_nid IN :room_nids AND s.is_member = 0
+        AND k.type IN ('m.room.name', 'm.room.canonical_alias') AND k.state_key = ''
 """
 _CHANGED_ROOMS = """
     WITH asked (room_nid, after_number) AS (VALUES :rows)
@@ -71,9 +78,9 @@ def state_at(transaction: Transaction, asked: Sequence[tuple[int, int]]) -> list
     return transaction.query_rows(_STATE_AT, asked)
 
 
-def memberships_at(transaction: Transaction, asked: Sequence[tuple[int, int, int]]) -> dict[int, str]:
-    """The JSON of a user's membership events at (room, user number, number), by room."""
-    return dict(transaction.query_rows(_MEMBERSHIP_AT, asked))
+def memberships_at(transaction: Transaction, user_id: str, asked: Sequence[tuple[int, int]]) -> dict[int, str]:
+    """The JSON of a user's membership event in each room as of a number: (room, number) in, by room."""
+    return dict(transaction.query_rows(_MEMBERSHIP_AT, [(nid, user_id, number) for nid, number in asked]))
 
 
 def member_counts(transaction: Transaction, room_nids: Sequence[int]) -> dict[int, tuple[int, int]]:
@@ -89,6 +96,11 @@ def heroes(transaction: Transaction, room_nids: Sequence[int], user_id: str) -> 
         for nid, hero, membership in transaction.all(_HEROES, room_nids=room_nids, user_id=user_id):
             found.setdefault(nid, []).append((hero, membership))
     return found
+
+
+def named_rooms(transaction: Transaction, room_nids: Sequence[int]) -> set[int]:
+    """Those of the rooms that have a name or a canonical alias: they need no heroes."""
+    return {row[0] for row in transaction.all(_NAMED, room_nids=room_nids)} if room_nids else set()
 
 
 def changed_rooms(transaction: Transaction, asked: Sequence[tuple[int, int]]) -> set[int]:
