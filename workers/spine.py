@@ -23,6 +23,7 @@ from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.memberships import Memberships
 from synapse_like.rooms.numbers import KeyNumbers, NumberBlock, RoomNumbers
 from synapse_like.rooms.ports import Notices, PersistEffect
+from synapse_like.rooms.receiving import EventReception
 from synapse_like.toolkit.db import Migration, Transaction, migrate, migrations_in
 from synapse_like.toolkit.feature import Kit
 
@@ -89,6 +90,9 @@ def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices) -> Spine:
     rooms = Rooms(
         identity=identity,
         creation=EventCreation(identity, live, room_log, numbers, events, kit.clock, notices),
+        reception=EventReception(
+            identity, live, room_log, numbers, events, kit.database, kit.clock, notices
+        ),
         live=live,
         events=events,
         memberships=Memberships(kit.database),

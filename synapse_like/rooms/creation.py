@@ -315,7 +315,7 @@ class EventCreation:
             self._rooms.drop(room)
             raise
         finally:
-            room.unstored -= 1
+            room.stored()
         for fact in facts:
             if fact.transaction is not None:
                 room.transactions[fact.transaction] = fact.event.event_id

@@ -9,6 +9,7 @@ from synapse_like.rooms.families import RoomLog, UserLog
 from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.memberships import Memberships, RoomMember, UserRoom
 from synapse_like.rooms.numbers import KeyNumbers
+from synapse_like.rooms.receiving import EventReception
 
 __all__ = ["Draft", "Identity", "RoomMember", "Rooms", "StoredEvent", "UserRoom"]
 
@@ -18,6 +19,7 @@ class Rooms:
     """What the spine offers.
 
     * `creation`     send events as local users, found rooms
+    * `reception`    take in events that were made elsewhere
     * `live`         live rooms of this owner (current state that is not membership, local members, power levels)
     * `events`       stored events by id
     * `memberships`  rooms of users, members of rooms
@@ -28,6 +30,7 @@ class Rooms:
 
     identity: Identity
     creation: EventCreation
+    reception: EventReception
     live: LiveRooms
     events: EventStore
     memberships: Memberships

@@ -87,6 +87,7 @@ class LiveRoom:
     is_dropped: bool = False
     unstored: int = 0
     """Appends that are on their way to the database."""
+    settling: "list[Deferred[None]]" = field(default_factory=list)
     notices: Any = None
     """What the feature that counts unread messages keeps for this room."""
     references: dict[str, Any] = field(default_factory=dict)
@@ -127,6 +128,21 @@ class LiveRoom:
             return member.event(self.identity) if member else None
         current = self.state.get(key)
         return current.event if current else None
+
+    def stored(self) -> None:
+        """One append has come back from the database."""
+        self.unstored -= 1
+        if not self.unstored:
+            waiting, self.settling = self.settling, []
+            for waiter in waiting:
+                waiter.callback(None)
+
+    async def settled(self) -> None:
+        """Wait until nothing of this room is on its way to the database."""
+        if self.unstored:
+            waiter: Deferred[None] = Deferred()
+            self.settling.append(waiter)
+            await waiter
 
     async def unparked(self) -> None:
         """Wait until nobody holds the room's turn."""

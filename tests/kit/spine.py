@@ -1,0 +1,88 @@
+"""The spine alone, without features: rooms made and extended directly, events from elsewhere fed in."""
+
+from typing import Any
+
+from twisted.internet import reactor
+
+from synapse_like.matrix.events import Event
+from synapse_like.matrix.room_versions import room_version
+from synapse_like.matrix.signatures import build_event
+from synapse_like.matrix.signing_keys import SigningKey
+from synapse_like.rooms.front import Draft, Rooms
+from synapse_like.rooms.uncounted import Uncounted
+from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.config import Config
+from synapse_like.toolkit.db import Database
+from synapse_like.toolkit.feature import Kit
+from synapse_like.toolkit.randomness import Randomness
+from synapse_like.toolkit.ratelimit import RateLimiter
+from workers.spine import Spine, build_spine
+
+ALICE, BOB = "@alice:here", "@bob:there"
+_THEIR_KEY = SigningKey.from_seed("b", b"b" * 32)
+
+
+def build(database: Database) -> Spine:
+    """A spine that is not started yet."""
+    clock = Clock(reactor)
+    kit = Kit(Config({}, ()), clock, Randomness(), database, RateLimiter(clock), "here")
+    spine = build_spine(kit, SigningKey.from_seed("a", b"a" * 32), Uncounted())
+    spine.store_events([])
+    return spine
+
+
+async def started(database: Database) -> Spine:
+    """A started spine."""
+    spine = build(database)
+    await spine.start([])
+    return spine
+
+
+async def found_room(rooms: Rooms, version: str = "12", *, users: dict[str, int] | None = None) -> str:
+    """A public room of Alice's."""
+    content: dict[str, Any] = {"room_version": version}
+    if not room_version(version).implicit_creator:
+        content["creator"] = ALICE
+    levels: dict[str, Any] = {"users": users or {}, "state_default": 50}
+    if version != "12":
+        levels["users"] = {ALICE: 100, **levels["users"]}
+    return await rooms.creation.found_room(
+        room_version(version),
+        None if version == "12" else f"!room{version}:here",
+        state(ALICE, "m.room.create", content),
+        [
+            state(ALICE, "m.room.member", {"membership": "join"}, ALICE),
+            state(ALICE, "m.room.power_levels", levels),
+            state(ALICE, "m.room.join_rules", {"join_rule": "public"}),
+        ],
+    )
+
+
+def state(sender: str, kind: str, content: dict[str, Any], state_key: str = "") -> Draft:
+    """A draft of a state event."""
+    return Draft(type=kind, sender=sender, content=content, state_key=state_key)
+
+
+def message(sender: str, text: str) -> Draft:
+    """A draft of a message."""
+    return Draft(type="m.room.message", sender=sender, content={"msgtype": "m.text", "body": text})
+
+
+async def remote_event(rooms: Rooms, room_id: str, draft: Draft, prev: list[Event], auth: list[Event]) -> Event:
+    """An event of another server's, on the predecessors and auth events given."""
+    room = await rooms.live.get(room_id)
+    pdu: dict[str, Any] = {
+        "type": draft.type,
+        "sender": draft.sender,
+        "room_id": room_id,
+        "content": dict(draft.content),
+        "origin_server_ts": 1_700_000_000_000,
+        "depth": max(event.depth for event in prev) + 1,
+        "prev_events": [event.reference for event in prev],
+        "auth_events": [event.reference for event in auth],
+    }
+    if draft.state_key is not None:
+        pdu["state_key"] = draft.state_key
+    if room.identity.version.has_chosen_event_ids:
+        pdu["event_id"] = f"${len(str(pdu))}{abs(hash(str(pdu)))}:there"
+    return build_event(pdu, room_version=room.identity.version, signing_key=_THEIR_KEY, server_name="there")
