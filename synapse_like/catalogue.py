@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from synapse_like.features import server
 from synapse_like.toolkit.feature import Feature
 
-FEATURES: Sequence[Feature] = ()
+FEATURES: Sequence[Feature] = (server.FEATURE,)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from synapse_like.catalogue import FEATURES
+from synapse_like.features.server import Capabilities
 from synapse_like.matrix.signing_keys import read_signing_keys
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.uncounted import Uncounted
@@ -51,6 +52,7 @@ class Homeserver:
         self._features = features
         self.built = _build_all(kit, self.spine, features)
         self._jobs = Jobs(kit.clock, [job for built in self.built for job in built.jobs])
+        self.front(Capabilities).extend(source for built in self.built for source in built.capabilities)
         self.built.append(_build_sync(kit, self.spine, self.built))
         for built in self.built:
             self.spine.store(built.storages, built.ephemeral)
