@@ -7,7 +7,8 @@ with one owner at a time; a *fact* is one row of one stream in one shard; its *n
 * `streams`    what a stream is, and the facts it carries
 * `positions`  vectors of counters, and tokens made of them
 * `shards`     leases, epochs, the fence
-* `committer`  group commit: many appends, one transaction
+* `batch`      one attempt to store many appends in one transaction
+* `committer`  group commit: which appends go together, what happens after a failure
 * `log`        what features use to append facts
 * `bus`        frames from owners to readers (memory; others come with the workers)
 * `reader`     a process's view: positions, gaps, refills, recent facts

@@ -3,6 +3,7 @@
 `MemoryBus` serves one process: it hands frames over in order, on a later turn of the reactor.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any, Protocol
 
 from replication.ports import Clock
 from replication.streams import Fact
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,4 +69,7 @@ class MemoryBus:
         while self._queue:
             frame = self._queue.popleft()
             for listener in self._listeners:
-                listener(frame)
+                try:
+                    listener(frame)
+                except Exception:
+                    logger.exception("a listener failed on %s shard %d", frame.family, frame.shard)

@@ -1,61 +1,38 @@
 """Group commit: what has gathered is stored by one transaction, fenced, and only then published and answered.
 
 While a transaction is under way new appends queue up, so the cost per append falls as load rises. A batch that fails
-is split: by shard, then by key; only the guilty part fails. After a commit of unknown outcome the positions in the
-database tell whether it happened.
+is split: by shard, then by key; only the guilty part fails. After a commit of unknown outcome the logs in the database
+tell whether it happened; if the database cannot be asked, that is settled before the next commit.
 """
 
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
 from replication import sql
+from replication.batch import Append, Batch, Dropped, Extra, ShardKey, parts
 from replication.bus import Bus, Frame
-from replication.numbers import pack, pack_backward
-from replication.ports import Transaction, Transactions
-from replication.shards import LEASE_MS, FenceBroken, Held, Holdings, NotOwned
-from replication.streams import Fact, Storage, Stream
+from replication.ports import OutcomeUnknown, Transactions, Unavailable
+from replication.shards import FenceBroken, Holdings, NotOwned
+from replication.streams import Storage
+
+__all__ = ["Append", "Committer", "Dropped", "Extra"]
 
 logger = logging.getLogger(__name__)
 
 BATCH_FACTS = 500
 
-Extra = Callable[[Transaction], None]
-
-
-class Dropped(Exception):
-    """What this append was built on has been thrown away; build it again."""
-
-
-@dataclass(eq=False, slots=True)
-class Append:
-    """Facts of one shard that are stored together or not at all.
-
-    `key` is what fails together (a room, a user). `is_current` says whether what the facts were built on still stands.
-    `extra` runs more statements in the same transaction. Facts in `backward` get backward numbers and reach no reader.
-    """
-
-    family: str
-    shard: int
-    key: Hashable
-    facts: Sequence[tuple[Stream[Any], Fact]]
-    backward: Sequence[tuple[Stream[Any], Fact]] = ()
-    extra: Extra | None = None
-    is_current: Callable[[], bool] | None = None
-    on_committed: Callable[[], None] | None = None
-    waiter: "Deferred[None]" = field(default_factory=Deferred)
-
-
-ShardKey = tuple[str, int]
-Moves = dict[ShardKey, tuple[Held, int, int]]
-
 
 class Committer:
-    """The one pipeline from appends to the database, for all shards that this process owns."""
+    """The one pipeline from appends to the database, for all shards that this process owns.
+
+    `on_fence_broken` hears of a shard whose memory is not to be trusted any more: it was lost, or holds more than we
+    knew. It is called before the appends that were built on that memory fail.
+    """
 
     def __init__(self, database: Transactions, bus: Bus, holdings: Sequence[Holdings]) -> None:
         self._database = database
@@ -63,6 +40,8 @@ class Committer:
         self._holdings = {holding.family.name: holding for holding in holdings}
         self._storages: dict[str, Storage[Any]] = {}
         self._queue: deque[Append] = deque()
+        self._groups: deque[Sequence[Append]] = deque()
+        self._unsettled: set[ShardKey] = set()
         self._is_busy = False
         self._idle_waiters: list[Deferred[None]] = []
         self.on_fence_broken: Callable[[ShardKey], None] = lambda shard: None
@@ -77,7 +56,8 @@ class Committer:
         """Queue an append; the Deferred fires after its commit. Raises NotOwned at once for a shard of others."""
         _ = self._holdings[append.family][append.shard]
         self._queue.append(append)
-        self._start()
+        if not self._is_busy:
+            self._advance()
         return append.waiter
 
     def waiting(self) -> int:
@@ -93,155 +73,149 @@ class Committer:
             waiter.callback(None)
         return waiter
 
-    def _start(self) -> None:
-        if self._is_busy or not self._queue:
-            return
-        batch: list[Append] = []
-        facts = 0
-        while self._queue and facts < BATCH_FACTS:
-            append = self._queue.popleft()
-            if append.is_current is not None and not append.is_current():
-                self._fail(append, Dropped())
-                continue
-            batch.append(append)
-            facts += len(append.facts) + len(append.backward)
+    def announce(self) -> None:
+        """Tell readers again how far each of our logs goes, so that who missed the last frame notices."""
+        for name, holdings in self._holdings.items():
+            for shard, held in holdings.held.items():
+                self._bus.publish(Frame(name, shard, held.epoch, held.forward + 1, held.forward, ()))
+
+    def _advance(self) -> None:
+        """Send the next group to the database; when all are through, take what has queued up meanwhile."""
         self._is_busy = True
-        self._commit([batch] if batch else [])
-
-    def _commit(self, groups: list[list[Append]]) -> None:
-        """Commit the groups one after the other, each in a transaction of its own."""
-        if not groups:
-            self._finish()
-            return
-        group, rest = groups[0], groups[1:]
-        try:
-            moves = self._number(group)
-        except NotOwned as error:
-            for append in group:
-                self._fail(append, error)
-            self._commit(rest)
-            return
-
-        def done(_: None) -> None:
-            self._succeed(group, moves)
-            self._commit(rest)
-
-        def failed(error: BaseException) -> None:
-            self._doubt(group, moves, error, rest)
-
-        self._database.commit(lambda transaction: self._store(transaction, group, moves), done, failed)
-
-    def _number(self, group: Sequence[Append]) -> Moves:
-        """Give every fact the number it will have if the fence lets us pass."""
-        moves: Moves = {}
-        for append in group:
-            key = (append.family, append.shard)
-            held = self._holdings[append.family][append.shard]
-            _, forward, backward = moves.get(key, (held, held.forward, held.backward))
-            for _, fact in append.facts:
-                forward += 1
-                fact.number = pack(append.shard, forward)
-            for _, fact in append.backward:
-                backward += 1
-                fact.number = pack_backward(append.shard, backward)
-            moves[key] = (held, forward, backward)
-        return moves
-
-    def _store(self, transaction: Transaction, group: Sequence[Append], moves: Moves) -> None:
-        """In the log's lane: fence, extras, then each stream's facts of the whole group at once."""
-        fenced = [
-            (family, shard, held.epoch, held.forward, held.backward, forward, backward, LEASE_MS)
-            for (family, shard), (held, forward, backward) in sorted(moves.items(), key=_shard_order)
-        ]
-        if sql.fence(transaction, fenced) != len(fenced):
-            raise FenceBroken()
-        by_stream: dict[str, list[Fact]] = {}
-        for append in group:
-            if append.extra is not None:
-                append.extra(transaction)
-            for stream, fact in (*append.facts, *append.backward):
-                by_stream.setdefault(stream.name, []).append(fact)
-        for name in sorted(by_stream):
-            self._storages[name].store(transaction, by_stream[name])
-
-    def _succeed(self, group: Sequence[Append], moves: Moves) -> None:
-        self.batches += 1
-        self.appends += len(group)
-        frames: dict[ShardKey, list[tuple[str, Fact]]] = {key: [] for key in moves}
-        for append in group:
-            facts = frames[append.family, append.shard]
-            facts.extend((stream.name, fact) for stream, fact in append.facts)
-        for (family, shard), (held, forward, backward) in moves.items():
-            first, held.forward, held.backward = held.forward + 1, forward, backward
-            self._bus.publish(Frame(family, shard, held.epoch, first, forward, tuple(frames[family, shard])))
-        for append in group:
-            if append.on_committed is not None:
-                append.on_committed()
-        for append in group:
-            if not append.waiter.called:
-                append.waiter.callback(None)
-
-    def _doubt(self, group: list[Append], moves: Moves, error: BaseException, rest: list[list[Append]]) -> None:
-        """A transaction failed. Look whether it happened all the same; if not, split it or give up."""
-        if isinstance(error, FenceBroken):
-            self._split(group, moves, error, rest)
-            return
-
-        def looked(committed: dict[str, list[int]]) -> None:
-            has_moved = any(forward != held.forward for held, forward, _ in moves.values())
-            if has_moved and all(committed[name][shard] == moves[name, shard][1] for name, shard in moves):
-                self._succeed(group, moves)
-                self._commit(rest)
+        while self._groups or self._queue:
+            if not self._groups:
+                self._groups.append(self._gathered())
+            if self._unsettled:
+                keys = sorted(self._unsettled)
+                self._database.commit(partial(sql.logs, keys=keys), self._settled, self._unavailable)
                 return
-            self._split(group, moves, error, rest)
-
-        def blind(second: BaseException) -> None:
-            logger.error("the database does not answer: %s", second)
-            self._split(group, moves, error, rest)
-
-        self._database.commit(sql.all_positions, looked, blind)
-
-    def _split(self, group: list[Append], moves: Moves, error: BaseException, rest: list[list[Append]]) -> None:
-        parts = _parts(group)
-        if len(parts) > 1:
-            logger.warning("a batch of %d failed (%s); trying its %d parts", len(group), error, len(parts))
-            self._commit([*parts, *rest])
-            return
-        logger.error("could not store for %s: %s", group[0].key, error, exc_info=error)
-        if isinstance(error, FenceBroken):
-            for key in moves:
-                self._holdings[key[0]].held.pop(key[1], None)
-                self.on_fence_broken(key)
-        for append in group:
-            self._fail(append, error)
-        self._commit(rest)
-
-    def _finish(self) -> None:
+            if (batch := self._numbered(self._groups.popleft())) is not None:
+                self._database.commit(batch.store, partial(self._stored, batch), partial(self._failed, batch))
+                return
         self._is_busy = False
-        if self._queue:
-            self._start()
-            return
         waiters, self._idle_waiters = self._idle_waiters, []
         for waiter in waiters:
             waiter.callback(None)
 
-    def _fail(self, append: Append, error: BaseException) -> None:
-        if not append.waiter.called:
-            append.waiter.errback(error)
+    def _gathered(self) -> list[Append]:
+        gathered: list[Append] = []
+        facts = 0
+        while self._queue and facts < BATCH_FACTS:
+            append = self._queue.popleft()
+            gathered.append(append)
+            facts += max(1, len(append.facts) + len(append.backward))
+        return gathered
+
+    def _numbered(self, group: Sequence[Append]) -> Batch | None:
+        """The group as a batch, without what no longer stands; None if nothing is left."""
+        standing = [append for append in group if self._stands(append)]
+        if not standing:
+            return None
+        try:
+            return Batch(standing, self._holdings, self._storages)
+        except NotOwned as error:
+            if len(several := parts(standing)) > 1:
+                self._groups.extendleft(reversed(several))
+            else:
+                self._fail(standing, error)
+            return None
+
+    def _stands(self, append: Append) -> bool:
+        try:
+            if append.is_current is None or append.is_current():
+                return True
+        except Exception as error:
+            self._fail([append], error)
+            return False
+        self._fail([append], Dropped())
+        return False
+
+    def _stored(self, batch: Batch, _: None = None) -> None:
+        self.batches += 1
+        self.appends += len(batch.appends)
+        for frame in batch.frames():
+            self._bus.publish(frame)
+        for append in batch.appends:
+            if append.on_committed is not None:
+                _guarded(append.on_committed)
+        for append in batch.appends:
+            if not append.waiter.called:
+                append.waiter.callback(None)
+        self._advance()
+
+    def _failed(self, batch: Batch, error: BaseException) -> None:
+        if isinstance(error, Unavailable):
+            self._unavailable(error, batch.appends)
+        elif isinstance(error, OutcomeUnknown):
+            looked, blind = partial(self._looked, batch, error), partial(self._blind, batch, error)
+            self._database.commit(partial(sql.logs, keys=sorted(batch.moves)), looked, blind)
+        else:
+            self._split(batch, error)
+
+    def _looked(self, batch: Batch, error: BaseException, logs: Mapping[ShardKey, sql.Log]) -> None:
+        """The database tells what became of a doubtful commit."""
+        if not batch.leaves_a_trace():
+            self._fail(batch.appends, error)
+            self._advance()
+        elif batch.is_stored(logs):
+            self._stored(batch)
+        else:
+            self._split(batch, error)
+
+    def _blind(self, batch: Batch, error: BaseException, second: BaseException) -> None:
+        logger.error("whether a commit happened cannot be found out yet: %s", second)
+        self._unsettled.update(batch.moves)
+        self._unavailable(error, batch.appends)
+
+    def _unavailable(self, error: BaseException, appends: Sequence[Append] = ()) -> None:
+        """The database is away: nobody's fault, and nothing that more attempts at once would mend."""
+        logger.error("the database is away: %s", error)
+        groups, self._groups = self._groups, deque()
+        for group in (appends, *groups):
+            self._fail(group, error)
+        self._advance()
+
+    def _settled(self, logs: Mapping[ShardKey, sql.Log]) -> None:
+        """After an outage: believe the database. Where it holds more than we knew, our memory is worth nothing."""
+        for key in self._unsettled:
+            held = self._holdings[key[0]].held.get(key[1])
+            log = logs.get(key)
+            if held is None or log == (held.epoch, held.forward, held.backward):
+                continue
+            if log is None or log[0] != held.epoch:
+                self._lose(key)
+                continue
+            _, held.forward, held.backward = log
+            _guarded(partial(self.on_fence_broken, key))
+            self._bus.publish(Frame(*key, held.epoch, held.forward + 1, held.forward, ()))
+        self._unsettled.clear()
+        self._advance()
+
+    def _split(self, batch: Batch, error: BaseException) -> None:
+        if len(several := parts(batch.appends)) > 1:
+            logger.warning("a batch of %d failed (%s); trying its %d parts", len(batch.appends), error, len(several))
+            self._groups.extendleft(reversed(several))
+        else:
+            logger.error("could not store for %s: %s", batch.appends[0].key, error, exc_info=error)
+            if isinstance(error, FenceBroken):
+                for key in batch.moves:
+                    self._lose(key)
+            self._fail(batch.appends, error)
+        self._advance()
+
+    def _lose(self, key: ShardKey) -> None:
+        self._holdings[key[0]].held.pop(key[1], None)
+        _guarded(partial(self.on_fence_broken, key))
+
+    def _fail(self, appends: Sequence[Append], error: BaseException) -> None:
+        for append in appends:
+            if not append.waiter.called:
+                append.waiter.errback(error)
 
 
-def _shard_order(item: tuple[ShardKey, Any]) -> ShardKey:
-    return item[0]
-
-
-def _parts(group: Sequence[Append]) -> list[list[Append]]:
-    """By shard if there are several, else by key."""
-    by_shard: dict[Hashable, list[Append]] = {}
-    for append in group:
-        by_shard.setdefault((append.family, append.shard), []).append(append)
-    if len(by_shard) > 1:
-        return list(by_shard.values())
-    by_key: dict[Hashable, list[Append]] = {}
-    for append in group:
-        by_key.setdefault(append.key, []).append(append)
-    return list(by_key.values())
+def _guarded(call: Callable[[], None]) -> None:
+    """Call what belongs to others: that it raises must not stop the pipeline."""
+    try:
+        call()
+    except Exception:
+        logger.exception("%r failed", call)

@@ -5,8 +5,9 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from replication.batch import Append, Extra
 from replication.bus import Bus, Frame
-from replication.committer import Append, Committer, Extra
+from replication.committer import Committer
 from replication.streams import Fact, Family, Stream
 
 Pair = tuple[Stream[Any], Fact]

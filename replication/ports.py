@@ -7,6 +7,14 @@ T = TypeVar("T")
 Row = tuple[Any, ...]
 
 
+class Unavailable(Exception):
+    """The database cannot be asked at the moment; the transaction left nothing behind, and was nobody's fault."""
+
+
+class OutcomeUnknown(Exception):
+    """The connection broke while COMMIT was under way: the transaction may or may not have happened."""
+
+
 class Transaction(Protocol):
     """A database transaction in a thread of its own."""
 
@@ -51,7 +59,7 @@ class Transactions(Protocol):
         on_done: Callable[[T], None],
         on_failed: Callable[[BaseException], None],
     ) -> None:
-        """Run in the log's lane."""
+        """Run in the log's lane. It fails with Unavailable, OutcomeUnknown, or what `function` raised."""
         ...
 
 

@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
 
-from replication.numbers import counter_of, pack, shard_of
+from replication.numbers import COUNTER_BITS, counter_of, pack, shard_of
 
 
 class Vector(tuple[int, ...]):
@@ -56,13 +56,15 @@ def decode_integers(text: str) -> list[int]:
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte & 0x80:
-            if shift > 63:
+            if shift >= 63:
                 raise ValueError("an integer is too long")
             continue
         values.append(value)
         value, shift = 0, 0
     if shift:
         raise ValueError("the text ends within an integer")
+    if encode_integers(values) != text:
+        raise ValueError("this is not how integers are encoded")
     return values
 
 
@@ -73,6 +75,9 @@ def encode_vector(vector: Sequence[int]) -> list[int]:
 
 
 def decode_vector(values: Sequence[int]) -> Vector:
-    """The inverse of `encode_vector`."""
+    """The inverse of `encode_vector`. Raises ValueError where a counter would not fit its number."""
     base, *distances = values
-    return Vector(base + distance for distance in distances)
+    vector = Vector(base + distance for distance in distances)
+    if max(vector, default=0) >> COUNTER_BITS:
+        raise ValueError("a counter is too large")
+    return vector

@@ -40,7 +40,9 @@ class Reader:
         self._recent: dict[str, RecentFacts[Any]] = {}
         self._advanced: list[Advanced] = []
         self._refilling: dict[tuple[str, int], list[Frame]] = {}
+        self._is_starting = False
         self._has_started = False
+        self._early: list[Frame] = []
         self.gaps = 0
         bus.listen(self._hear)
 
@@ -50,6 +52,7 @@ class Reader:
         self._streams[stream.name] = stream
         self._storages[stream.family.name].append(storage)
         self._recent[stream.name] = recent if recent is not None else RecentFacts(stream)
+        self._recent[stream.name].start(self.positions[stream.family.name])
 
     def register_ephemeral(self, stream: Stream[Any]) -> None:
         """Say that a stream without rows exists."""
@@ -72,7 +75,8 @@ class Reader:
         self._advanced.append(listener)
 
     async def start(self, fresh_incarnation: int) -> None:
-        """Begin at the committed positions."""
+        """Begin at the committed positions. What is published from now on is heard, once."""
+        self._is_starting = True
         self.incarnation = await self._database.write(
             lambda transaction: sql.incarnation(transaction, fresh_incarnation)
         )
@@ -82,12 +86,17 @@ class Reader:
         for recent in self._recent.values():
             recent.start(self.positions[recent.stream.family.name])
         self._has_started = True
+        early, self._early = self._early, []
+        for frame in early:
+            self._hear(frame)
 
     def _hear(self, frame: Frame) -> None:
         if frame.first == 0:
             self._take_ephemeral(frame)
             return
         if not self._has_started:
+            if self._is_starting:
+                self._early.append(frame)
             return
         waiting = self._refilling.get((frame.family, frame.shard))
         if waiting is not None:
@@ -126,7 +135,10 @@ class Reader:
 
     def _announce(self, frame: Frame) -> None:
         for listener in self._advanced:
-            listener(frame)
+            try:
+                listener(frame)
+            except Exception:
+                logger.exception("a listener of %s shard %d failed", frame.family, frame.shard)
 
     def _refill(self, frame: Frame) -> None:
         """Fetch what was missed up to the committed position; frames that come meanwhile wait."""
@@ -140,10 +152,12 @@ class Reader:
             del self._refilling[key]
 
         def fetched(found: Frame) -> None:
-            waiting = self._refilling.pop(key)
+            first, *later = self._refilling.pop(key)
             self._take(found)
-            for later in waiting:
-                self._hear(later)
+            if first.last > found.last:
+                logger.error("%s shard %d: %d was published but the database ends at %d", *key, first.last, found.last)
+            for frame in later:
+                self._hear(frame)
 
         fetch = Deferred.fromCoroutine(self._fetch(frame.family, frame.shard, known))
         _ = fetch.addCallbacks(fetched, failed)

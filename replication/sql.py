@@ -1,8 +1,10 @@
 """The SQL of leases, the fence and positions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from replication.ports import Transaction
+
+Log = tuple[int, int, int]
 
 _CREATE = """
     INSERT INTO shards (family, shard, owner, epoch, forward, backward, lease_until_ms, backend_pid)
@@ -39,6 +41,14 @@ _RELEASE = """
 _POSITIONS = "SELECT shard, forward FROM shards WHERE family = :family ORDER BY shard"
 
 _ALL_POSITIONS = "SELECT family, shard, forward FROM shards ORDER BY family, shard"
+
+_WAIT_FOR_OTHERS = """
+    UPDATE shards SET lease_until_ms = lease_until_ms WHERE family = :family AND shard IN :shards
+"""
+
+_LOGS = """
+    SELECT shard, epoch, forward, backward FROM shards WHERE family = :family AND shard IN :shards
+"""
 
 _INCARNATION = "SELECT incarnation FROM incarnation WHERE one = 1"
 
@@ -86,6 +96,19 @@ def all_positions(transaction: Transaction) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for family, _, forward in transaction.all(_ALL_POSITIONS):
         found.setdefault(family, []).append(forward)
+    return found
+
+
+def logs(transaction: Transaction, keys: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Log]:
+    """(epoch, forward, backward) by (family, shard), once every commit that was under way there is over."""
+    by_family: dict[str, list[int]] = {}
+    for family, shard in keys:
+        by_family.setdefault(family, []).append(shard)
+    found: dict[tuple[str, int], Log] = {}
+    for family, shards in sorted(by_family.items()):
+        transaction.run(_WAIT_FOR_OTHERS, family=family, shards=shards)
+        for shard, epoch, forward, backward in transaction.all(_LOGS, family=family, shards=shards):
+            found[family, shard] = (epoch, forward, backward)
     return found
 
 

@@ -6,7 +6,13 @@ What a table holds is not known here: SQL of a subject lives in that subject's `
 
 from synapse_like.toolkit.db.database import Database
 from synapse_like.toolkit.db.engines import open_engine
-from synapse_like.toolkit.db.errors import CommitUnknown, DatabaseError, DatabaseUnavailable, IntegrityViolated
+from synapse_like.toolkit.db.errors import (
+    CommitUnknown,
+    DatabaseError,
+    DatabaseUnavailable,
+    IntegrityViolated,
+    Unstorable,
+)
 from synapse_like.toolkit.db.migrations import Migration, migrate, migrations_in
 from synapse_like.toolkit.db.transaction import Transaction
 
@@ -18,6 +24,7 @@ __all__ = [
     "IntegrityViolated",
     "Migration",
     "Transaction",
+    "Unstorable",
     "migrate",
     "migrations_in",
     "open_engine",

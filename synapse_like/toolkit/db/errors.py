@@ -1,5 +1,7 @@
 """What can go wrong between us and the database, in our own words; the drivers' exceptions stay in the engines."""
 
+from replication.ports import OutcomeUnknown, Unavailable
+
 
 class DatabaseError(Exception):
     """A statement failed for a reason that repeating it does not mend."""
@@ -9,7 +11,11 @@ class IntegrityViolated(DatabaseError):
     """A unique or foreign key says no: somebody else was first."""
 
 
-class DatabaseUnavailable(DatabaseError):
+class Unstorable(DatabaseError):
+    """A value has no form in the database: an integer beyond 64 bits, half a character, NUL in PostgreSQL's text."""
+
+
+class DatabaseUnavailable(DatabaseError, Unavailable):
     """The connection broke, or the engine asked to repeat (serialisation failure, dead lock, busy) too often."""
 
 
@@ -17,5 +23,5 @@ class Repeatable(DatabaseUnavailable):
     """This attempt failed and left nothing behind; the same transaction may be run again."""
 
 
-class CommitUnknown(DatabaseError):
+class CommitUnknown(DatabaseError, OutcomeUnknown):
     """The connection broke while COMMIT was under way: it may or may not have happened."""

@@ -87,6 +87,10 @@ class _Worker:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 return self._attempt(function)
+            except CommitUnknown:
+                self._drop_connection()
+                if not self._is_read_only or attempt == ATTEMPTS:
+                    raise
             except DatabaseUnavailable as error:
                 self._drop_connection()
                 if attempt == ATTEMPTS or (not isinstance(error, Repeatable) and attempt > 3):
@@ -102,11 +106,9 @@ class _Worker:
         try:
             result = function(transaction)
             transaction.commit()
-        except CommitUnknown:
-            self._drop_connection()
-            raise
         except BaseException:
-            transaction.rollback()
+            if not transaction.rollback():
+                self._drop_connection()
             raise
         return result
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from synapse_like.toolkit.db.sqltext import sqlite_type
 from synapse_like.toolkit.db.transaction import Transaction
 
 logger = logging.getLogger(__name__)
@@ -19,7 +18,11 @@ _CREATE = (
     "CREATE TABLE IF NOT EXISTS migrations"
     " (feature TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (feature, number))"
 )
-_LOCK = "SELECT pg_advisory_xact_lock(7204136)"
+_LOCK = (
+    "SET LOCAL statement_timeout = 0",
+    "SET LOCAL lock_timeout = 0",
+    "SELECT pg_advisory_xact_lock(7204136)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,15 @@ def migrations_in(package: str) -> list[Migration]:
 def migrate(transaction: Transaction, engine_name: str, migrations: Sequence[Migration]) -> int:
     """Run those of `migrations` that have not run, in the order given; how many ran."""
     if engine_name == "postgresql":
-        transaction.run(_LOCK)
+        for statement in _LOCK:
+            transaction.run(statement)
     transaction.run(_CREATE)
     done = set(transaction.all("SELECT feature, number FROM migrations"))
     pending = [migration for migration in migrations if (migration.feature, migration.number) not in done]
     for migration in pending:
         logger.info("migrating the database: %s %03d", migration.feature, migration.number)
         for statement in migration.statements:
-            transaction.run(sqlite_type(statement) if engine_name == "sqlite" else statement)
+            transaction.run(statement)
         transaction.run(
             "INSERT INTO migrations (feature, number) VALUES (:feature, :number)",
             feature=migration.feature,

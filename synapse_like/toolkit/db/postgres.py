@@ -1,6 +1,6 @@
 """PostgreSQL through psycopg2: read-only snapshots for readers, READ COMMITTED behind the fence for writers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import psycopg2
@@ -13,11 +13,14 @@ from synapse_like.toolkit.db.errors import (
     DatabaseUnavailable,
     IntegrityViolated,
     Repeatable,
+    Unstorable,
 )
 from synapse_like.toolkit.db.sqltext import for_postgres
 from synapse_like.toolkit.db.transaction import Observer, Row
 
-_REPEATABLE_CODES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
+# Serialisation failure, dead lock, lock timeout; the server stopped, or ended our session or transaction.
+_REPEATABLE_CODES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
+_UNSTORABLE_CODES = {"22003", "22021", "22P05"}
 _POOL_KEYS = {"cp_min", "cp_max", "cp_reconnect", "cp_noisy", "cp_openfun"}
 _PAGE_ROWS = 1000
 _WRITER_SETTINGS = (
@@ -82,6 +85,7 @@ class PostgresTransaction:
         self._cursor = raw.cursor()
         self._observer = observer
         self._start = start
+        self._has_failed = False
 
     def all(self, sql: str, /, **values: Any) -> list[Row]:
         """Every row of a query."""
@@ -116,44 +120,56 @@ class PostgresTransaction:
 
     def commit(self) -> None:
         """COMMIT; a connection that breaks meanwhile leaves the outcome unknown."""
+        if self._has_failed:
+            raise DatabaseError("a statement of this transaction failed; nothing of it is kept")
         if self._start:
             return
         try:
             self._cursor.execute("COMMIT")
-        except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-            raise CommitUnknown(str(error)) from error
         except psycopg2.Error as error:
-            raise _translated(error, "COMMIT") from error
+            translated = _translated(error, "COMMIT")
+            if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and not _is_refusal(error):
+                raise CommitUnknown(str(error).strip()) from error
+            raise translated from error
 
-    def rollback(self) -> None:
+    def rollback(self) -> bool:
         """Forget everything since BEGIN; a broken connection has already forgotten."""
         if self._start:
-            return
+            return not self._raw.closed
         try:
             self._cursor.execute("ROLLBACK")
         except psycopg2.Error:
-            self._raw.close()
+            return False
+        return True
 
     def _execute(self, sql: str, values: dict[str, Any]) -> None:
-        text = self._start + for_postgres(sql)
-        self._start = ""
-        self._observer(sql)
-        for name, value in values.items():
-            if isinstance(value, set | frozenset | tuple | dict):
-                values[name] = list(value)
-        try:
-            self._cursor.execute(text, values)
-        except psycopg2.Error as error:
-            raise _translated(error, sql) from error
+        text, lists = for_postgres(sql)
+        for name in lists:
+            values[name] = list(values[name])
+        self._send(sql, lambda: self._cursor.execute(self._start + text, values))
 
     def _execute_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        text = self._start + for_postgres(sql)
-        self._start = ""
+        text, _ = for_postgres(sql)
+        self._send(sql, lambda: execute_values(self._cursor, self._start + text, rows, page_size=_PAGE_ROWS))
+
+    def _send(self, sql: str, execute: Callable[[], object]) -> None:
         self._observer(sql)
         try:
-            execute_values(self._cursor, text, rows, page_size=_PAGE_ROWS)
+            execute()
         except psycopg2.Error as error:
+            self._has_failed = True
             raise _translated(error, sql) from error
+        except ValueError as error:
+            self._has_failed = True
+            raise Unstorable(str(error)) from error
+        finally:
+            if self._raw.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+                self._start = ""
+
+
+def _is_refusal(error: psycopg2.Error) -> bool:
+    """Whether the server itself said that it rolled back (class 40), rather than fell silent."""
+    return error.pgcode is not None and error.pgcode.startswith("40")
 
 
 def _translated(error: psycopg2.Error, sql: str) -> DatabaseError:
@@ -165,4 +181,6 @@ def _translated(error: psycopg2.Error, sql: str) -> DatabaseError:
         isinstance(error, psycopg2.OperationalError) and error.pgcode is None
     ):
         return Repeatable(str(error).strip())
+    if error.pgcode in _UNSTORABLE_CODES:
+        return Unstorable(str(error).strip())
     return DatabaseError(f"{str(error).strip()} in: {' '.join(sql.split())[:300]}")

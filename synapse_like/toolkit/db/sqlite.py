@@ -3,11 +3,17 @@
 import fcntl
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from synapse_like.toolkit.db.errors import DatabaseError, DatabaseUnavailable, IntegrityViolated, Repeatable
+from synapse_like.toolkit.db.errors import (
+    DatabaseError,
+    DatabaseUnavailable,
+    IntegrityViolated,
+    Repeatable,
+    Unstorable,
+)
 from synapse_like.toolkit.db.sqltext import for_sqlite, rows_for_sqlite
 from synapse_like.toolkit.db.transaction import Observer, Row
 
@@ -42,11 +48,18 @@ class SqliteEngine:
 
     def connect(self, observer: Observer) -> "SqliteConnection":
         """Open a connection with the pragmas that durability and speed ask for."""
-        raw = sqlite3.connect(
-            self._path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=512
-        )
-        for pragma in _PRAGMAS:
-            raw.execute(pragma)
+        try:
+            raw = sqlite3.connect(
+                self._path,
+                timeout=_BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=512,
+            )
+            for pragma in _PRAGMAS:
+                raw.execute(pragma)
+        except sqlite3.OperationalError as error:
+            raise DatabaseUnavailable(f"cannot open {self._path}: {error}") from error
         return SqliteConnection(raw, observer)
 
     def close(self) -> None:
@@ -60,10 +73,14 @@ class SqliteConnection:
     def __init__(self, raw: sqlite3.Connection, observer: Observer) -> None:
         self._raw = raw
         self._observer = observer
+        self._is_read_only: bool | None = None
 
     def begin(self, *, is_read_only: bool) -> "SqliteTransaction":
         """A deferred transaction is a snapshot from its first read; a writer takes the write lock at once."""
         try:
+            if is_read_only is not self._is_read_only:
+                self._raw.execute(f"PRAGMA query_only = {int(is_read_only)}")
+                self._is_read_only = is_read_only
             self._raw.execute("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             raise Repeatable(str(error)) from error
@@ -82,6 +99,7 @@ class SqliteTransaction:
     def __init__(self, raw: sqlite3.Connection, observer: Observer) -> None:
         self._raw = raw
         self._observer = observer
+        self._has_failed = False
 
     def all(self, sql: str, /, **values: Any) -> list[Row]:
         """Every row of a query."""
@@ -111,33 +129,42 @@ class SqliteTransaction:
 
     def commit(self) -> None:
         """COMMIT, synchronously on disk when it returns."""
+        if self._has_failed:
+            raise DatabaseError("a statement of this transaction failed; nothing of it is kept")
         try:
             self._raw.execute("COMMIT")
         except sqlite3.Error as error:
-            raise DatabaseError(str(error)) from error
+            raise _translated(error, "COMMIT") from error
 
-    def rollback(self) -> None:
+    def rollback(self) -> bool:
         """Forget everything since BEGIN."""
-        if self._raw.in_transaction:
-            self._raw.execute("ROLLBACK")
+        try:
+            if self._raw.in_transaction:
+                self._raw.execute("ROLLBACK")
+        except sqlite3.Error:
+            return False
+        return True
 
     def _execute(self, sql: str, values: dict[str, Any]) -> sqlite3.Cursor:
         text, lists = for_sqlite(sql)
         for name in lists:
             values[name] = json.dumps(list(values[name]))
+        return self._send(sql, text, values)
+
+    def _execute_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> sqlite3.Cursor:
+        text = rows_for_sqlite(sql, len(rows[0]), len(rows))
+        return self._send(sql, text, [value for row in rows for value in row])
+
+    def _send(self, sql: str, text: str, values: Mapping[str, Any] | Sequence[Any]) -> sqlite3.Cursor:
         self._observer(sql)
         try:
             return self._raw.execute(text, values)
         except sqlite3.Error as error:
+            self._has_failed = True
             raise _translated(error, sql) from error
-
-    def _execute_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> sqlite3.Cursor:
-        text = rows_for_sqlite(sql, len(rows[0]), len(rows))
-        self._observer(sql)
-        try:
-            return self._raw.execute(text, [value for row in rows for value in row])
-        except sqlite3.Error as error:
-            raise _translated(error, sql) from error
+        except (ValueError, OverflowError) as error:
+            self._has_failed = True
+            raise Unstorable(str(error)) from error
 
 
 def _parts(rows: Sequence[Sequence[Any]]) -> list[Sequence[Sequence[Any]]]:

@@ -30,13 +30,14 @@ def for_sqlite(sql: str) -> tuple[str, frozenset[str]]:
 
 
 @lru_cache(maxsize=4096)
-def for_postgres(sql: str) -> str:
-    """The text for psycopg2; lists are bound as arrays, `VALUES :rows` becomes `VALUES %s`."""
+def for_postgres(sql: str) -> tuple[str, frozenset[str]]:
+    """The text for psycopg2 (`VALUES :rows` becomes `VALUES %s`) and the names of its list parameters (arrays)."""
+    lists = frozenset(_IN_LIST.findall(sql))
     text = sql.replace("%", "%%").replace(ROWS, "VALUES @@rows@@")
     text = _NOT_IN_LIST.sub(r"<> ALL(:\1)", text)
     text = _IN_LIST.sub(r"= ANY(:\1)", text)
     text = _PARAMETER.sub(r"%(\1)s", text)
-    return text.replace("@@rows@@", "%s").replace("{now_ms}", POSTGRES_NOW_MS)
+    return text.replace("@@rows@@", "%s").replace("{now_ms}", POSTGRES_NOW_MS), lists
 
 
 @lru_cache(maxsize=1024)
@@ -44,8 +45,3 @@ def rows_for_sqlite(sql: str, width: int, count: int) -> str:
     """`VALUES :rows` written out as `VALUES (?, ?), (?, ?), ...`."""
     one = "(" + ", ".join("?" * width) + ")"
     return sql.replace(ROWS, "VALUES " + ", ".join([one] * count)).replace("{now_ms}", SQLITE_NOW_MS)
-
-
-def sqlite_type(declaration: str) -> str:
-    """Schema files are written for PostgreSQL; SQLite needs nothing but this spelling."""
-    return declaration.replace('COLLATE "C"', "")

@@ -38,11 +38,14 @@ class EngineTransaction(Transaction, Protocol):
     """A transaction as the engines give it to `database`, which alone ends it."""
 
     def commit(self) -> None:
-        """Make it last; raises CommitUnknown when nobody can tell whether it did."""
+        """Make it last; raises CommitUnknown when nobody can tell whether it did.
+
+        Where a statement failed and its error was swallowed, nothing is kept and DatabaseError is raised.
+        """
         ...
 
-    def rollback(self) -> None:
-        """Forget it. Never raises."""
+    def rollback(self) -> bool:
+        """Forget it. Never raises; False when the connection is of no more use."""
         ...
 
 
@@ -50,7 +53,7 @@ class Connection(Protocol):
     """One connection, used by one thread at a time."""
 
     def begin(self, *, is_read_only: bool) -> EngineTransaction:
-        """Start a transaction: a read-only snapshot, or one that may write."""
+        """Start a transaction: a read-only snapshot, or one that may write. Raises Repeatable."""
         ...
 
     def close(self) -> None:

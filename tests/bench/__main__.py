@@ -1,0 +1,34 @@
+"""``python -m tests.bench COMMAND``: picks the benchmark; each lives in a module of its own with a ``main``."""
+
+import sys
+from collections.abc import Callable, Sequence
+
+from tests.bench import state_history
+
+Main = Callable[[Sequence[str]], int]
+
+COMMANDS: dict[str, tuple[Main, str]] = {
+    "state-history": (state_history.main, "ways to store the state history of a large room, measured"),
+}
+
+
+def usage() -> str:
+    """The commands, a line each."""
+    width = max(len(name) for name in COMMANDS)
+    lines = [f"  {name:<{width}}  {summary}" for name, (_, summary) in sorted(COMMANDS.items())]
+    return "\n".join(["usage: python -m tests.bench COMMAND [--help]", "", *lines])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a benchmark; the answer is the exit code."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if arguments else 2
+    if arguments[0] not in COMMANDS:
+        print(f"no benchmark is called {arguments[0]!r}\n\n{usage()}", file=sys.stderr)
+        return 2
+    return COMMANDS[arguments[0]][0](arguments[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
