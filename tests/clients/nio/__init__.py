@@ -1,0 +1,1 @@
+"""matrix-nio, the library of many bots and bridges, without encryption."""

@@ -1,0 +1,115 @@
+"""The server is killed in the middle of a stream of sends and started again (DESIGN.md 6.1)."""
+
+import pytest
+
+from tests.kit.client import Client
+from tests.kit.server import Server, server
+from tests.walks.senders import Crowd, Sender
+
+__all__ = ["server"]
+
+SENDERS = 20
+ROOMS = 4
+ROUNDS = 2
+BEFORE_TOKEN = 60
+BEFORE_DEATH = 240
+
+
+@pytest.mark.timeout(180)
+def test_acknowledged_events_survive_kill9_once_and_in_order(server: Server) -> None:
+    reader = server.register("reader")
+    rooms = [reader.create_room(preset="public_chat") for _ in range(ROOMS)]
+    senders = [_sender(server, f"sender{number}", rooms[number % ROOMS]) for number in range(SENDERS)]
+    tokens = [reader.sync()["next_batch"]]
+    for _ in range(ROUNDS):
+        tokens.append(_send_until_killed(server, senders, reader))
+        server.start()
+        for room_id in rooms:
+            _check_stored(reader, room_id, [sender for sender in senders if sender.room_id == room_id])
+        _check_repeats(senders)
+        for token in tokens:
+            _check_token(reader, token, rooms)
+        for room_id in rooms:
+            _check_new_send(reader, room_id)
+
+
+def _sender(server: Server, name: str, room_id: str) -> Sender:
+    client = server.register(name)
+    client.join(room_id)
+    return Sender(client, room_id)
+
+
+def _send_until_killed(server: Server, senders: list[Sender], reader: Client) -> str:
+    """Return a sync token from the middle of the stream."""
+    crowd = Crowd(senders)
+    crowd.wait_for(BEFORE_TOKEN)
+    token = str(reader.sync()["next_batch"])
+    crowd.wait_for(BEFORE_DEATH)
+    server.kill9()
+    crowd.join()
+    assert crowd.surprises() == []
+    return token
+
+
+def _check_stored(reader: Client, room_id: str, senders: list[Sender]) -> None:
+    """Every acknowledged message is in the history, each message at most once, and each sender's in order."""
+    messages = [event for event in reader.history(room_id) if event["type"] == "m.room.message"]
+    for sender in senders:
+        own = [event for event in messages if event["sender"] == sender.client.user_id]
+        assert [event["content"]["body"] for event in own] == [sender.text(number) for number in range(len(own))]
+        assert len(own) in (len(sender.acknowledged), sender.next_number)
+        for number, event_id in sender.acknowledged.items():
+            assert own[number]["event_id"] == event_id
+    event_ids = [event["event_id"] for event in messages]
+    assert len(set(event_ids)) == len(event_ids)
+
+
+def _check_repeats(senders: list[Sender]) -> None:
+    """A repeated transaction id returns the first event; what was in doubt is settled by repeating it."""
+    for sender in senders:
+        for number in (0, *list(sender.acknowledged)[-2:]):
+            known = sender.acknowledged[number]
+            assert sender.send(number) == known
+        if sender.doubtful is not None:
+            number = sender.doubtful
+            assert sender.send(number) == sender.send(number)
+
+
+def _check_token(reader: Client, token: str, rooms: list[str]) -> None:
+    """A sync from an old token, its gaps filled, brings exactly what follows that token."""
+    joined = reader.sync(since=token)["rooms"]["join"]
+    for room_id in rooms:
+        history = [event["event_id"] for event in reader.history(room_id)]
+        timeline = joined[room_id]["timeline"]
+        newest = [event["event_id"] for event in timeline["events"]]
+        assert newest == history[-len(newest) :]
+        assert timeline["limited"] or len(newest) < len(history)
+        forward = [event["event_id"] for event in _forward(reader, room_id, token)]
+        assert forward == history[-len(forward) :]
+        assert len(forward) == len(newest) if not timeline["limited"] else len(forward) >= len(newest)
+        gap = reader.messages(room_id, from_=timeline["prev_batch"], limit=5)["chunk"]
+        before = history[: -len(newest)]
+        assert [event["event_id"] for event in gap][::-1] == before[-5:]
+
+
+def _forward(reader: Client, room_id: str, token: str) -> list[dict[str, str]]:
+    """Page forward from a token to the end of the room."""
+    events: list[dict[str, str]] = []
+    at: str | None = token
+    while at is not None:
+        reply = reader.messages(room_id, dir="f", from_=at, limit=100)
+        events += reply["chunk"]
+        at = reply.get("end") if reply["chunk"] else None
+    return events
+
+
+def _check_new_send(reader: Client, room_id: str) -> None:
+    """A new event follows the last one: it is the newest, and names the one before it as its only parent."""
+    before = reader.messages(room_id, limit=1)["chunk"][0]["event_id"]
+    token = reader.sync()["next_batch"]
+    event_id = reader.send(room_id, "after the restart", f"after {before}")
+    newest = reader.messages(room_id, limit=2)["chunk"]
+    assert [event["event_id"] for event in newest] == [event_id, before]
+    raw = reader.sync(since=token, filter={"event_format": "federation"})
+    events = raw["rooms"]["join"][room_id]["timeline"]["events"]
+    assert [event["prev_events"] for event in events] == [[before]]
