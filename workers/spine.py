@@ -90,9 +90,7 @@ def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices) -> Spine:
     rooms = Rooms(
         identity=identity,
         creation=EventCreation(identity, live, room_log, numbers, events, kit.clock, notices),
-        reception=EventReception(
-            identity, live, room_log, numbers, events, kit.database, kit.clock, notices
-        ),
+        reception=EventReception(identity, live, room_log, numbers, events, kit.database, kit.clock, notices),
         live=live,
         events=events,
         memberships=Memberships(kit.database),

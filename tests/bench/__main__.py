@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import state_history
+from tests.bench import paths, state_history
 
 Main = Callable[[Sequence[str]], int]
 
 COMMANDS: dict[str, tuple[Main, str]] = {
+    "paths": (paths.main, "what the hot paths cost: CPU milliseconds per operation"),
     "state-history": (state_history.main, "ways to store the state history of a large room, measured"),
 }
 

@@ -64,6 +64,12 @@ def drop_database(dsn: dict[str, Any]) -> None:
     _execute({**dsn, "dbname": "postgres"}, f"DROP DATABASE IF EXISTS {dsn['dbname']} WITH (FORCE)")
 
 
+def process_id(durable: bool = False) -> int:
+    """The id of the server's first process, whose descendants do the work."""
+    folder = Path(start(durable)["host"])
+    return int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
+
 def _start(name: str, folder: Path, durable: bool) -> dict[str, Any]:
     user = unprivileged_user()
     home = folder / name

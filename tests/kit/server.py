@@ -95,6 +95,13 @@ class Server:
         return self._process is not None and self._process.poll() is None
 
     @property
+    def pid(self) -> int:
+        """The process id; RuntimeError if it is not running."""
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        return self._process.pid
+
+    @property
     def visitor(self) -> Client:
         """A client without a session."""
         return Client(self.url)

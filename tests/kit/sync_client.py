@@ -1,0 +1,153 @@
+"""A client that does what clients do with /sync: it applies responses and keeps what it knows."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.kit.homeserver import TestServer
+
+StateKey = tuple[str, str]
+
+
+@dataclass
+class KnownRoom:
+    """What a client knows of a joined room."""
+
+    state: dict[StateKey, Any] = field(default_factory=dict)
+    timeline: list[str] = field(default_factory=list)
+    account_data: dict[str, Any] = field(default_factory=dict)
+    receipts: dict[tuple[str, str, str | None], str] = field(default_factory=dict)
+    typing: frozenset[str] = frozenset()
+    summary: dict[str, Any] = field(default_factory=dict)
+    counts: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class SyncClient:
+    """One client of one user. `uses_state_after` chooses the newer way to tell state."""
+
+    server: TestServer
+    token: str
+    uses_state_after: bool = False
+    since: str | None = None
+    rooms: dict[str, KnownRoom] = field(default_factory=dict)
+    invites: dict[str, Any] = field(default_factory=dict)
+    knocks: dict[str, Any] = field(default_factory=dict)
+    account_data: dict[str, Any] = field(default_factory=dict)
+    presence: dict[str, Any] = field(default_factory=dict)
+
+    async def sync(self, **query: Any) -> Any:
+        """Sync once and take the response in."""
+        if self.uses_state_after:
+            query["use_state_after"] = "true"
+        response = await self.server.sync(self.token, self.since, **query)
+        self.take(response)
+        return response
+
+    async def catch_up(self) -> None:
+        """Sync until nothing is new."""
+        for _ in range(20):
+            response = await self.sync()
+            if not response.keys() - {"next_batch"}:
+                return
+
+    def take(self, response: Any) -> None:
+        """Apply a response as a client does."""
+        self.since = response["next_batch"]
+        for event in response.get("account_data", {}).get("events", []):
+            self.account_data[event["type"]] = event["content"]
+        for event in response.get("presence", {}).get("events", []):
+            self.presence[event["sender"]] = event["content"].get("presence")
+        rooms = response.get("rooms", {})
+        for room_id, part in rooms.get("join", {}).items():
+            self._take_joined(room_id, part)
+        for room_id, part in rooms.get("invite", {}).items():
+            self._forget(room_id)
+            self.invites[room_id] = _stripped(part["invite_state"]["events"])
+        for room_id, part in rooms.get("knock", {}).items():
+            self._forget(room_id)
+            self.knocks[room_id] = _stripped(part["knock_state"]["events"])
+        for room_id in rooms.get("leave", {}):
+            self._forget(room_id)
+
+    def _take_joined(self, room_id: str, part: Any) -> None:
+        if room_id not in self.rooms:
+            self._forget(room_id)
+        room = self.rooms.setdefault(room_id, KnownRoom())
+        timeline = part["timeline"]["events"]
+        if part["timeline"]["limited"]:
+            room.timeline = []
+        for event in part.get("state", {}).get("events", []):
+            room.state[event["type"], event["state_key"]] = _essence(event)
+        for event in timeline:
+            assert event["event_id"] not in room.timeline, "an event came twice"
+            room.timeline.append(event["event_id"])
+            if "state_key" in event and not self.uses_state_after:
+                room.state[event["type"], event["state_key"]] = _essence(event)
+        for event in part.get("state_after", {}).get("events", []):
+            room.state[event["type"], event["state_key"]] = _essence(event)
+        self._take_more(room, part)
+
+    def _take_more(self, room: KnownRoom, part: Any) -> None:
+        for event in part.get("account_data", {}).get("events", []):
+            room.account_data[event["type"]] = event["content"]
+        for event in part.get("ephemeral", {}).get("events", []):
+            if event["type"] == "m.typing":
+                room.typing = frozenset(event["content"]["user_ids"])
+            if event["type"] == "m.receipt":
+                _take_receipts(room, event["content"])
+        room.summary.update(part.get("summary", {}))
+        if "unread_notifications" in part:
+            counts = part["unread_notifications"]
+            room.counts = (counts["notification_count"], counts["highlight_count"])
+
+    def _forget(self, room_id: str) -> None:
+        for known in (self.rooms, self.invites, self.knocks):
+            known.pop(room_id, None)
+
+
+def differences(old: SyncClient, fresh: SyncClient) -> list[str]:
+    """Where a client that followed along differs from one that has just begun. Empty: the law holds."""
+    found = []
+    for name in ("rooms", "invites", "knocks"):
+        if getattr(old, name).keys() != getattr(fresh, name).keys():
+            found.append(f"{name}: {sorted(getattr(old, name))} != {sorted(getattr(fresh, name))}")
+    if old.account_data != fresh.account_data:
+        found.append(f"account data: {old.account_data} != {fresh.account_data}")
+    for room_id in old.rooms.keys() & fresh.rooms.keys():
+        found += [f"{room_id} {difference}" for difference in _differ(old.rooms[room_id], fresh.rooms[room_id])]
+    for room_id in old.invites.keys() & fresh.invites.keys():
+        if old.invites[room_id] != fresh.invites[room_id]:
+            found.append(f"{room_id} invite: {old.invites[room_id]} != {fresh.invites[room_id]}")
+    return found
+
+
+def _differ(old: KnownRoom, fresh: KnownRoom) -> list[str]:
+    found = []
+    for key in old.state.keys() | fresh.state.keys():
+        if old.state.get(key) != fresh.state.get(key):
+            found.append(f"state {key}: {old.state.get(key)} != {fresh.state.get(key)}")
+    length = min(len(old.timeline), len(fresh.timeline))
+    if old.timeline[-length:] != fresh.timeline[-length:] and length:
+        found.append(f"timeline: {old.timeline[-length:]} != {fresh.timeline[-length:]}")
+    for name in ("account_data", "receipts", "typing", "counts"):
+        if getattr(old, name) != getattr(fresh, name):
+            found.append(f"{name}: {getattr(old, name)} != {getattr(fresh, name)}")
+    for name in ("m.joined_member_count", "m.invited_member_count"):
+        if old.summary.get(name) != fresh.summary.get(name):
+            found.append(f"{name}: {old.summary.get(name)} != {fresh.summary.get(name)}")
+    return found
+
+
+def _essence(event: Any) -> Any:
+    return {key: event[key] for key in ("event_id", "sender", "content")}
+
+
+def _stripped(events: Any) -> Any:
+    return {(event["type"], event["state_key"]): event["content"] for event in events}
+
+
+def _take_receipts(room: KnownRoom, content: Any) -> None:
+    for event_id, kinds in content.items():
+        for kind, users in kinds.items():
+            for user_id, data in users.items():
+                room.receipts[user_id, kind, data.get("thread_id")] = event_id

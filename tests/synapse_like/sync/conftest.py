@@ -1,0 +1,5 @@
+"""Fixtures of the sync tests."""
+
+from tests.kit.homeserver import server
+
+__all__ = ["server"]
