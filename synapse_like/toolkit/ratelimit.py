@@ -54,13 +54,17 @@ class RateLimiter:
         _, empty_at_ms = self._weigh((name, key), limit, cost, now_ms)
         self._remember((name, key), empty_at_ms, now_ms)
 
+    def __len__(self) -> int:
+        return len(self._empty_at_ms)
+
     def _weigh(self, key: tuple[str, str], limit: RateLimit, cost: float, now_ms: int) -> tuple[float, float]:
         """Return (milliseconds to wait, when the bucket would be empty after the action)."""
         if limit.per_second <= 0 or cost > limit.burst_count:
             return float(NEVER_MS), float(now_ms)
         interval_ms = 1000 / limit.per_second
         empty_at_ms = max(self._empty_at_ms.get(key, now_ms), now_ms) + cost * interval_ms
-        return empty_at_ms - limit.burst_count * interval_ms - now_ms, empty_at_ms
+        wait_ms = empty_at_ms - limit.burst_count * interval_ms - now_ms
+        return round(wait_ms, 3), empty_at_ms  # rounded, so that who waits as long as told is let in
 
     def _remember(self, key: tuple[str, str], empty_at_ms: float, now_ms: int) -> None:
         known = self._empty_at_ms

@@ -34,7 +34,18 @@ def decode_body(raw: bytes, endpoint: Endpoint) -> Any:
     try:
         return _decoder(endpoint.body).decode(raw)
     except msgspec.ValidationError as error:
+        _check_json(raw)
         raise BadJson(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise NotJson() from None
+
+
+def _check_json(raw: bytes) -> None:
+    """Raise NotJson for what is no JSON at all: the decoder of a struct may complain about its shape first."""
+    try:
+        msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        pass
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise NotJson() from None
 

@@ -23,7 +23,7 @@ from synapse_like.toolkit.http.reply import Reply
 from synapse_like.toolkit.http.request import Request
 from synapse_like.toolkit.http.router import Match
 from synapse_like.toolkit.http.site import Environment, Site
-from synapse_like.toolkit.http.transport import Socket, can_half_close, peer_ip, send_at_once
+from synapse_like.toolkit.http.transport import Output, Socket, can_half_close, peer_ip, send_at_once
 from synapse_like.toolkit.http.wire import compress, render
 
 logger = logging.getLogger(__name__)
@@ -60,6 +60,7 @@ class Connection(Protocol):
         transport = self._socket
         send_at_once(transport)
         transport.registerProducer(self, True)
+        self._output = Output(transport)
         self._peer = peer_ip(transport)
         self._since = self._environment.seconds()
         self.deadline = self._since + self._site.limits.header_seconds
@@ -153,7 +154,7 @@ class Connection(Protocol):
         self._is_working = False
         if self._owes_continue and self._active is None:
             self._owes_continue = False
-            self._socket.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._output.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._read_ahead()
         self._set_deadline()
 
@@ -184,7 +185,7 @@ class Connection(Protocol):
         keeps_alive = exchange.keeps_alive and not self._is_stopping
         is_head = exchange.request.method == "HEAD"
         self._since = now
-        self._socket.write(render(reply, self._site.clock.now_ms(), is_head=is_head, keeps_alive=keeps_alive))
+        self._output.write(render(reply, self._site.clock.now_ms(), is_head=is_head, keeps_alive=keeps_alive))
         if not keeps_alive:
             self._close(lingers=exchange.refusal is not None)
         self._work()

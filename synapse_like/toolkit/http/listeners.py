@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from OpenSSL import SSL
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 
@@ -25,7 +24,7 @@ from synapse_like.toolkit.http.proxies import PRIVATE_NETWORKS, TrustedProxies
 from synapse_like.toolkit.http.router import Router
 from synapse_like.toolkit.http.server import Server
 from synapse_like.toolkit.http.site import Site, WallClock
-from synapse_like.toolkit.http.tls import TlsContext, TlsFiles
+from synapse_like.toolkit.http.tls import TlsFiles, tls_options
 
 logger = logging.getLogger(__name__)
 
@@ -85,13 +84,18 @@ class Listeners:
         hosts = [port.getHost() for port in self._ports]
         return [(host.host, host.port) if hasattr(host, "port") else (_text(host.name), 0) for host in hosts]
 
+    @property
+    def connection_count(self) -> int:
+        """How many clients are connected, to all listeners together."""
+        return sum(server.connection_count for server in self._servers)
+
     def start(self, settings: ListenerSettings) -> None:
         """Begin to listen. Raises CannotListen, also for a certificate that cannot be used."""
         server = Server(self._site(settings), self._surroundings.reactor)
         self._servers.append(server)
         try:
-            tls = TlsContext(settings.tls) if settings.tls is not None else None
-        except (OSError, SSL.Error) as error:
+            tls = tls_options(settings.tls) if settings.tls is not None else None
+        except (OSError, ValueError, TypeError) as error:
             raise CannotListen(f"Cannot use the TLS certificate or key: {error}") from error
         if settings.path is not None:
             self._listen_at_path(server, settings.path, settings.mode)
@@ -118,7 +122,7 @@ class Listeners:
             settings.request_id_header,
         )
 
-    def _listen_at_port(self, server: Server, port: int, addresses: tuple[str, ...], tls: TlsContext | None) -> None:
+    def _listen_at_port(self, server: Server, port: int, addresses: tuple[str, ...], tls: Any) -> None:
         """Listen at each address; one that this machine does not have is passed over if another one works."""
         reactor, failures, count = self._surroundings.reactor, [], 0
         for address in sorted(addresses, key=lambda address: address != "::"):

@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from OpenSSL import SSL
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
+from twisted.internet.ssl import CertificateOptions, TLSVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,20 +18,13 @@ class TlsFiles:
     private_key: Path
 
 
-class TlsContext:
-    """What Twisted asks for a context of each connection; TLS 1.2 and newer."""
+def tls_options(files: TlsFiles) -> Any:
+    """Return what Twisted listens with: this certificate, TLS 1.2 and newer.
 
-    isClient = False  # noqa: N815 (Twisted's name)
-
-    def __init__(self, files: TlsFiles) -> None:
-        """Read the files. Raises OSError or OpenSSL.SSL.Error if they cannot be used."""
-        context = SSL.Context(SSL.TLS_SERVER_METHOD)
-        context.set_min_proto_version(SSL.TLS1_2_VERSION)
-        context.use_certificate_chain_file(str(files.certificate))
-        context.use_privatekey_file(str(files.private_key))
-        context.check_privatekey()
-        self._context = context
-
-    def getContext(self) -> SSL.Context:  # noqa: N802 (Twisted's name)
-        """Return the context."""
-        return self._context
+    Raises OSError or ValueError if the files cannot be used.
+    """
+    own, *chain = load_pem_x509_certificates(files.certificate.read_bytes())
+    key: Any = load_pem_private_key(files.private_key.read_bytes(), password=None)
+    certificate: Any = own  # Twisted's annotations still name OpenSSL's older classes
+    intermediate: list[Any] = list(chain)
+    return CertificateOptions(key, certificate, extraCertChain=intermediate, raiseMinimumTo=TLSVersion.TLSv1_2)

@@ -5,6 +5,7 @@
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import ISSLTransport
+from twisted.internet.tcp import Connection as TCPConnection
 
 
 class Socket(Protocol):
@@ -54,3 +55,27 @@ def send_at_once(socket: Socket) -> None:
 def can_half_close(socket: Socket) -> bool:
     """Return whether our direction can be closed by itself; TLS cannot."""
     return not ISSLTransport.providedBy(socket)
+
+
+class Output:
+    """Writes to a socket, directly where the system takes the bytes at once.
+
+    Twisted writes at the next turn of the reactor, after asking the system to be told when it can; for a reply that
+    fits into the system's buffer that is most of the cost of writing.
+    """
+
+    __slots__ = ("_plain", "_socket")
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+        self._plain = socket if isinstance(socket, TCPConnection) else None
+
+    def write(self, data: bytes) -> None:
+        """Write now, or some time soon. Once something had to wait, everything behind it goes the usual way."""
+        if self._plain is not None:
+            sent: int | Exception = self._plain.writeSomeData(data)
+            if sent == len(data):
+                return
+            self._plain = None
+            data = data[sent:] if isinstance(sent, int) else data  # an exception: Twisted meets it again, and closes
+        self._socket.write(data)
