@@ -81,8 +81,8 @@ CREATE TABLE state_trunk (
     PRIMARY KEY (room_nid, key_nid, version)
 );
 
--- "What changed between two versions or two numbers?"
-CREATE INDEX state_trunk_by_version ON state_trunk (room_nid, version);
+-- "What changed in this room between two numbers?", "Which version held at this number?"
+CREATE INDEX state_trunk_by_number ON state_trunk (room_nid, number);
 
 -- "What changed in this shard's log between M and N?" (refilling a gap)
 CREATE INDEX state_trunk_by_log ON state_trunk (number);
