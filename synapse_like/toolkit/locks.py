@@ -1,4 +1,4 @@
-"""Locks by key: one user's (or room's) read-modify-write at a time, within this process."""
+"""Locks by key: what reads and then writes the same user or room waits for its turn."""
 
 from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
@@ -7,20 +7,17 @@ from twisted.internet.defer import DeferredLock
 
 
 class KeyedLocks:
-    """A lock per key, kept only while somebody holds it or waits for it.
-
-        async with locks.held(user_id):
-            ...
-    """
+    """One lock per key, kept only while somebody holds it or waits for it."""
 
     def __init__(self) -> None:
         self._locks: dict[Hashable, tuple[DeferredLock, int]] = {}
 
     @asynccontextmanager
-    async def held(self, key: Hashable) -> AsyncIterator[None]:
-        """Wait for the key's turn; the next in line has it when the block is left."""
-        lock, users = self._locks.get(key, (DeferredLock(), 0))
-        self._locks[key] = lock, users + 1
+    async def hold(self, key: Hashable) -> AsyncIterator[None]:
+        """Hold the key's lock; others of this process wait."""
+        lock, users = self._locks.get(key, (None, 0))
+        lock = lock or DeferredLock()
+        self._locks[key] = (lock, users + 1)
         try:
             await lock.acquire()
             try:
@@ -28,9 +25,11 @@ class KeyedLocks:
             finally:
                 lock.release()
         finally:
-            lock, users = self._locks.pop(key)
-            if users > 1:
-                self._locks[key] = lock, users - 1
+            users = self._locks[key][1] - 1
+            if users:
+                self._locks[key] = (lock, users)
+            else:
+                del self._locks[key]
 
     def __len__(self) -> int:
         return len(self._locks)

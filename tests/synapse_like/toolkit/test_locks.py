@@ -12,7 +12,7 @@ async def test_one_key_is_held_by_one_at_a_time_and_keys_do_not_disturb_each_oth
     clock, locks, story = Clock(reactor), KeyedLocks(), []
 
     async def work(key: str, name: str) -> None:
-        async with locks.held(key):
+        async with locks.hold(key):
             story.append(f"{name} in")
             await clock.sleep(0)
             story.append(f"{name} out")
@@ -29,6 +29,6 @@ async def test_a_lock_is_given_back_after_an_error() -> None:
     locks = KeyedLocks()
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            async with locks.held("a"):
+            async with locks.hold("a"):
                 raise ZeroDivisionError
     assert len(locks) == 0
