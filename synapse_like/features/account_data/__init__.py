@@ -1,0 +1,37 @@
+"""Account data: what clients keep for their user, globally and per room; tags; and the users that a user ignores.
+
+Read markers and push rules show up among the account data, but belong to their own features: these write with
+`UserData.put`, or answer with `UserData.computed`.
+"""
+
+from synapse_like.features.account_data.api import AccountDataApi, TagsApi
+from synapse_like.features.account_data.logic import GLOBAL, UserData
+from synapse_like.features.account_data.section import AccountDataSection
+from synapse_like.features.account_data.stream import ACCOUNT_DATA, AccountDataFact, storage
+from synapse_like.features.account_data.tags import Tags
+from synapse_like.features.filters import Filters
+from synapse_like.rooms.front import Rooms
+from synapse_like.toolkit.feature import Built, Feature, Kit
+
+__all__ = ["ACCOUNT_DATA", "FEATURE", "GLOBAL", "AccountDataFact", "Tags", "UserData"]
+
+
+def build(kit: Kit, rooms: Rooms, filters: Filters) -> Built:
+    """Account data and tags, their endpoints and their part of /sync."""
+    data = UserData(kit.database, rooms, filters)
+    tags = Tags(data)
+    return Built(
+        fronts=[data, tags],
+        apis=[AccountDataApi(data), TagsApi(tags)],
+        storages=[storage()],
+        sections=[AccountDataSection(rooms.reader)],
+    )
+
+
+FEATURE = Feature(
+    name="account_data",
+    build=build,
+    package=__name__,
+    apis=(AccountDataApi, TagsApi),
+    unstable={"org.matrix.msc3391": True},
+)
