@@ -1,0 +1,29 @@
+"""Membership: joining, inviting, knocking, leaving, forgetting, kicking, banning.
+
+A membership is an m.room.member event; the room's owner keeps those of local users in memory, so most of this needs no
+database. `Membership` is the front door; the feature of profiles sets its `profile_of`.
+"""
+
+from synapse_like.features.directory import Directory
+from synapse_like.features.membership.api import MembershipApi
+from synapse_like.features.membership.config import MembershipConfig
+from synapse_like.features.membership.limits import MembershipLimits
+from synapse_like.features.membership.logic import Membership
+from synapse_like.features.membership.profile import MemberProfile, ProfileOf
+from synapse_like.features.membership.stripped import StrippedState
+from synapse_like.rooms.front import Rooms
+from synapse_like.toolkit.config.rate_limits import RateLimits
+from synapse_like.toolkit.feature import Built, Feature, Kit
+
+__all__ = ["FEATURE", "MemberProfile", "Membership", "ProfileOf"]
+
+
+def build(kit: Kit, rooms: Rooms, directory: Directory) -> Built:
+    """Put the feature together."""
+    config = kit.config[MembershipConfig]
+    limits = MembershipLimits(kit.limiter, kit.config[RateLimits], config, kit.server_name)
+    membership = Membership(rooms, kit.database, limits, StrippedState(config.room_prejoin_state), config)
+    return Built(fronts=(membership,), apis=(MembershipApi(membership, directory),))
+
+
+FEATURE = Feature(name="membership", build=build, package=__name__, apis=(MembershipApi,), configs=(MembershipConfig,))
