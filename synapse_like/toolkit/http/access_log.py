@@ -12,6 +12,8 @@ logger = logging.getLogger("access")
 
 _TOKEN: Final = re.compile(r"([?&](?:access_token|loginToken)=)[^&]*")
 
+_FORMAT: Final = '%s %s %s "%s %s" %d %dB %.1fms "%s"'
+
 Record = Callable[[int, float], object]
 """Takes (status, seconds) of one reply."""
 
@@ -43,8 +45,7 @@ class AccessLog:
 
     def _log(self, request: Request[Any], reply: Reply, seconds: float) -> None:
         requester = request.optional_requester
-        logger.info(
-            '%s %s %s "%s %s" %d %dB %.1fms "%s"',
+        fields = (
             self._tag,
             request.client_ip or "-",
             requester.user_id if requester is not None else "-",
@@ -54,8 +55,10 @@ class AccessLog:
             len(reply.body),
             seconds * 1000,
             request.user_agent.replace('"', "'"),
-            extra={"request_id": request.request_id},
         )
+        extra = {"request_id": request.request_id}
+        # The record is made by hand because `logger.info` would walk the stack to find out who calls.
+        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, _FORMAT, fields, None, extra=extra))
 
 
 def redacted(target: str) -> str:

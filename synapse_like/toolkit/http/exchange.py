@@ -19,7 +19,7 @@ class Exchange:
     match: Match | MatrixError | None
     keeps_alive: bool
     began_at: float
-    """When its first byte came, in the reactor's seconds."""
+    """When it had arrived as a whole, in the reactor's seconds."""
     refusal: MatrixError | None = None
     """Set if the request was refused before it was whole: the reply is ready, and the input behind it is worthless."""
     answer: Deferred[Reply] | None = None
