@@ -148,7 +148,7 @@ def _build_sync(kit: Kit, spine: Spine, built: Sequence[Built]) -> Built:
     sections = [section for each in built for section in each.sections]
     fronts = [front for each in built for front in each.fronts]
     preferences: Any = next(front for front in fronts if hasattr(front, "ignored_users"))
-    presence: Any = next((front for front in fronts if hasattr(front, "seen_syncing")), None)
+    presence: Any = next((front for front in fronts if hasattr(front, "started_syncing")), None)
     process = kit.randomness.random_below(2**28) + 1
     sync = Sync(kit.database, kit.clock, spine.rooms, sections, preferences, process)
     return Built(fronts=[sync], apis=[SyncApi(sync, preferences, presence)], services=[Polls(sync.notifier)])

@@ -7,6 +7,8 @@ from synapse_like.matrix.errors import InvalidParam, NotJson
 from synapse_like.matrix.filters import Filter
 from synapse_like.sync.logic import Question, Sync
 from synapse_like.sync.ports import Preferences, PresenceWriter
+from synapse_like.sync.response import SyncResponse
+from synapse_like.sync.tokens import SyncToken
 from synapse_like.toolkit.http.endpoint import Auth, Balance, Timeout, endpoint
 from synapse_like.toolkit.http.paths import client
 from synapse_like.toolkit.http.reply import Reply
@@ -65,7 +67,16 @@ class SyncApi:
             is_full_state=query.boolean("full_state", False),
             uses_state_after=uses_state_after,
         )
-        if self._presence is not None and presence != "offline":
-            await self._presence.seen_syncing(request.requester.user_id, request.requester.device_id, presence)
-        response, now = await self._sync.answer(question)
+        response, now = await self._answer(question, presence)
         return Reply(200, response.encode(now.encode(), state_key=b"state_after" if uses_state_after else b"state"))
+
+    async def _answer(self, question: Question, presence: str) -> tuple[SyncResponse, SyncToken]:
+        """The answer, while the user counts as being there, unless the client does not want that."""
+        if self._presence is None or presence == "offline":
+            return await self._sync.answer(question)
+        who = question.requester.user_id, question.requester.device_id
+        await self._presence.started_syncing(*who, presence)
+        try:
+            return await self._sync.answer(question)
+        finally:
+            self._presence.stopped_syncing(*who)

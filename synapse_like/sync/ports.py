@@ -20,6 +20,10 @@ class Preferences(Protocol):
 class PresenceWriter(Protocol):
     """Hears that a user's client is there."""
 
-    async def seen_syncing(self, user_id: str, device_id: str | None, presence: str) -> None:
-        """`presence` is what `set_presence` says: online, unavailable or offline (which changes nothing)."""
+    async def started_syncing(self, user_id: str, device_id: str | None, presence: str) -> None:
+        """A sync began; `presence` is what `set_presence` says: online or unavailable."""
+        ...
+
+    def stopped_syncing(self, user_id: str, device_id: str | None) -> None:
+        """It was answered."""
         ...
