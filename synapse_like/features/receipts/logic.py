@@ -1,0 +1,134 @@
+"""How far users have read. A receipt never goes back: one for an earlier place than the last changes nothing."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from synapse_like.features.account_data import UserData
+from synapse_like.features.receipts import sql
+from synapse_like.features.receipts.stream import RECEIPTS, ReceiptFact
+from synapse_like.matrix.errors import Forbidden, InvalidParam, NotFound
+from synapse_like.rooms.front import Rooms, StoredEvent
+from synapse_like.rooms.live import LiveRoom
+from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.locks import KeyedLocks
+
+READ, READ_PRIVATE, FULLY_READ = "m.read", "m.read.private", "m.fully_read"
+TYPES = (READ, READ_PRIVATE, FULLY_READ)
+UNTHREADED = ""
+
+_KNOWN = 100_000
+
+Place = tuple[int, int]
+Key = tuple[int, str]
+Places = dict[tuple[str, str], Place]
+
+
+class ReadMarks(Protocol):
+    """Counts unread messages anew from a receipt on."""
+
+    def mark_read(self, transaction: Transaction, event: StoredEvent, user_id: str, thread: str | None) -> None:
+        """In the receipt's transaction: what stands up to `event` is read (`thread` None: in all threads)."""
+        ...
+
+
+class Receipts:
+    """Marks events as read. `read_marks` is told in the same transaction."""
+
+    def __init__(self, database: Database, rooms: Rooms, data: UserData, clock: Clock) -> None:
+        self.read_marks: ReadMarks | None = None
+        self._database = database
+        self._rooms = rooms
+        self._data = data
+        self._clock = clock
+        self._locks = KeyedLocks()
+        self._places: OrderedDict[Key, Places] = OrderedDict()
+
+    async def mark_read(self, user_id: str, room_id: str, event_id: str, kind: str, thread: str = UNTHREADED) -> None:
+        """Note that a user has read a room up to an event.
+
+        `thread` is empty, "main", or the id of a thread's root. Raises Forbidden for one who has not joined, NotFound
+        for an event that the room does not have, InvalidParam for a thread that the event is not in.
+        """
+        room = await self._joined_room(user_id, room_id)
+        event = await self._event(room_id, event_id)
+        if kind == FULLY_READ:
+            await self._mark_fully_read(user_id, event)
+            return
+        _check_thread(event, thread)
+        async with self._locks.hold((room_id, user_id)):
+            places = await self._places_of(room.identity.room_nid, user_id)
+            if event.place > places.get((kind, thread), (-1, 0)):
+                await self._append(room, user_id, event, kind, thread)
+                places[kind, thread] = event.place
+
+    async def _append(self, room: LiveRoom, user_id: str, event: StoredEvent, kind: str, thread: str) -> None:
+        fact = ReceiptFact(
+            room_id=room.identity.room_id,
+            room_nid=room.identity.room_nid,
+            user_id=user_id,
+            type=kind,
+            thread=thread,
+            event_id=event.event_id,
+            depth=event.place[0],
+            event_number=event.place[1],
+            at_ms=self._clock.now_ms(),
+        )
+        marks = self.read_marks
+
+        def mark(transaction: Any) -> None:
+            if marks is not None:
+                marks.mark_read(transaction, event, user_id, thread or None)
+
+        await self._rooms.room_log.append(room.identity.shard, room.identity.room_id, [(RECEIPTS, fact)], extra=mark)
+
+    async def _mark_fully_read(self, user_id: str, event: StoredEvent) -> None:
+        room_id = event.event.room_id
+        async with self._locks.hold((room_id, user_id)):
+            old = await self._data.get(user_id, room_id, FULLY_READ)
+            before = await self._rooms.events.get_one(_event_of(old)) if old else None
+            if before is None or event.place > before.place:
+                await self._data.put(user_id, room_id, FULLY_READ, {"event_id": event.event_id})
+
+    async def _joined_room(self, user_id: str, room_id: str) -> LiveRoom:
+        try:
+            room = await self._rooms.live.get(room_id)
+        except NotFound as error:
+            raise Forbidden("You have not joined this room") from error
+        if room.membership_of(user_id) != "join":
+            raise Forbidden("You have not joined this room")
+        return room
+
+    async def _event(self, room_id: str, event_id: str) -> StoredEvent:
+        event = await self._rooms.events.get_one(event_id)
+        if event is None or event.event.room_id != room_id or event.number is None:
+            raise NotFound("There is no such event in this room")
+        return event
+
+    async def _places_of(self, room_nid: int, user_id: str) -> Places:
+        """Where the user's receipts in a room stand, by type and thread."""
+        places = self._places.get((room_nid, user_id))
+        if places is None:
+            rows = await self._database.read(lambda txn: sql.of_user(txn, room_nid, user_id))
+            places = {(row[2], row[3]): (row[6], row[7]) for row in rows}
+            self._places[room_nid, user_id] = places
+            if len(self._places) > _KNOWN:
+                self._places.popitem(last=False)
+        self._places.move_to_end((room_nid, user_id))
+        return places
+
+
+def _event_of(content: Mapping[str, Any]) -> str:
+    event_id = content.get("event_id")
+    return event_id if isinstance(event_id, str) else ""
+
+
+def _check_thread(event: StoredEvent, thread: str) -> None:
+    """Source: client-server API, "Threaded read receipts"."""
+    if thread in (UNTHREADED, "main"):
+        return
+    relation = event.event.content.get("m.relates_to")
+    root = relation.get("event_id") if isinstance(relation, dict) and relation.get("rel_type") == "m.thread" else None
+    if thread not in (root, event.event_id, event.thread):
+        raise InvalidParam("The event is not in that thread")
