@@ -34,6 +34,8 @@ def rooms_from_memory(
         raise NotInMemory
     found: list[RoomNews] = []
     missing: set[str] = set()
+    if since.rooms == context.now.rooms:
+        return found, missing
     for room in context.rooms.values():
         after = since.room_floor(room.shard)
         if room.number > after or not context.now.rooms.covers(room.number):

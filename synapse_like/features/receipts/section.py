@@ -29,6 +29,8 @@ class ReceiptsSection:
 
     def from_memory(self, context: SyncContext, response: SyncResponse) -> bool:
         """Add what is new, from recent facts."""
+        if context.since is not None and context.since.rooms == context.now.rooms:
+            return True
         recent = self._reader.recent(RECEIPTS)
         newest: dict[tuple[str, str, str, str], Shown] = {}
         for room in context.joined():
