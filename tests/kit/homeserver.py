@@ -11,6 +11,7 @@ import pytest
 import yaml
 from twisted.internet import reactor
 
+from replication.sql import all_positions
 from synapse_like.matrix.signing_keys import SigningKey, write_signing_keys
 from synapse_like.toolkit.http.app import App
 from synapse_like.toolkit.http.request import Request
@@ -99,6 +100,13 @@ class TestServer:
         path = f"/rooms/{quote(room_id)}/send/m.room.message/{quote(transaction, safe='')}"
         sent = await self.ok("PUT", path, {"msgtype": "m.text", "body": text}, token=token)
         return str(sent["event_id"])
+
+    async def caught_up(self) -> None:
+        """Wait until readers have heard of everything that was answered."""
+        committed = await self.homeserver.kit.database.read(all_positions)
+        reader = self.rooms.reader
+        while any(not reader.positions[name].reaches(committed[name]) for name in committed):
+            await self.homeserver.kit.clock.sleep(0)
 
     async def sync(self, token: str, since: str | None = None, **query: Any) -> Any:
         """One sync, without waiting unless `timeout` says so."""

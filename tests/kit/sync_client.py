@@ -45,6 +45,7 @@ class SyncClient:
 
     async def catch_up(self) -> None:
         """Sync until nothing is new."""
+        await self.server.caught_up()
         for _ in range(20):
             response = await self.sync()
             if not response.keys() - {"next_batch"}:
