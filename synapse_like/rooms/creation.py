@@ -175,6 +175,7 @@ class EventCreation:
         users |= {user for draft in drafts if (user := _authoriser(draft)) is not None}
         if any(user not in room.members for user in users) and room.state:
             await self._rooms.add_members(room, [user for user in users if not self._is_local(user)])
+        await self._notices.prepare(room, drafts)
         known = {key: nid for key in keys if (nid := self._numbers.keys.known(key)) is not None}
         if len(known) < len(keys):
             known = await self._numbers.keys.of_all(keys)
@@ -272,7 +273,7 @@ class EventCreation:
         replaced = _replaced(room, event, prepared)
         change = Change(event, nid, prepared.keys.get(event.key) if event.is_state else None)
         trunk = extend(room, change, is_local=self._is_local)
-        outcome = self._notices.count(room, event)
+        outcome = self._notices.count(room, event, trunk)
         target = prepared.targets.get(draft.redacts) if draft.redacts else None
         sender = room.members.get(event.sender)
         return EventFact(

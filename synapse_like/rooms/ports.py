@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from synapse_like.matrix.events import Event
-from synapse_like.rooms.facts import Deviation, EventFact
+from synapse_like.rooms.facts import Deviation, EventFact, TrunkChange
 from synapse_like.rooms.live import LiveRoom
 from synapse_like.toolkit.db import Transaction
 
@@ -30,6 +30,25 @@ class Outcome:
     deviations: tuple[Deviation, ...] = ()
 
 
+class Prospect(Protocol):
+    """An event that is about to be placed, or the draft of one."""
+
+    @property
+    def type(self) -> str:
+        """The event's type."""
+        ...
+
+    @property
+    def state_key(self) -> str | None:
+        """The state key, None for a message."""
+        ...
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """The content."""
+        ...
+
+
 class Notices(Protocol):
     """Counts unread messages: called by the owner for each live event, before it is queued."""
 
@@ -37,12 +56,15 @@ class Notices(Protocol):
         """Prepare `room.notices` when a room becomes live."""
         ...
 
-    async def prepare(self, room: LiveRoom, event: Event) -> None:
-        """Load what `count` will need for this event and is not in memory (rarely anything)."""
+    async def prepare(self, room: LiveRoom, events: Sequence[Prospect]) -> None:
+        """Load what `count` will need for these events and is not in memory (rarely anything)."""
         ...
 
-    def count(self, room: LiveRoom, event: Event) -> Outcome:
-        """The counters after the event, and who deviates; moves the room's counters."""
+    def count(self, room: LiveRoom, event: Event, trunk: Sequence[TrunkChange]) -> Outcome:
+        """The counters after the event, and who deviates; moves the room's counters.
+
+        `room` has taken the event in; `trunk` is what changed in its state.
+        """
         ...
 
 

@@ -96,6 +96,7 @@ class EventReception:
         predecessors = await self._stored(event.prev_event_ids)
         auth = await self._stored(event.auth_references)
         await self._bring_members(room, event)
+        await self._notices.prepare(room, [event])
         tips = {extremity.event_id for extremity in room.head.extremities}
         if set(event.prev_event_ids) == tips:
             fact = await self._extend(room, event, auth)
@@ -237,7 +238,7 @@ class EventReception:
         rows: tuple[BranchRows, ...] = (),
     ) -> EventFact:
         event = change.event
-        outcome = self._notices.count(room, event) if kind is Kind.LIVE else Outcome()
+        outcome = self._notices.count(room, event, trunk) if kind is Kind.LIVE else Outcome()
         target = self._events.peek(event.redacts) if event.redacts and kind is Kind.LIVE else None
         member = room.members.get(event.sender)
         return EventFact(

@@ -1,8 +1,11 @@
 """Rooms without unread counts: what stands in for the feature that counts, in tests of the spine."""
 
+from collections.abc import Sequence
+
 from synapse_like.matrix.events import Event
+from synapse_like.rooms.facts import TrunkChange
 from synapse_like.rooms.live import LiveRoom
-from synapse_like.rooms.ports import Outcome
+from synapse_like.rooms.ports import Outcome, Prospect
 
 _NOTHING = Outcome()
 
@@ -13,9 +16,9 @@ class Uncounted:
     async def load(self, room: LiveRoom) -> None:
         """Nothing to prepare."""
 
-    async def prepare(self, room: LiveRoom, event: Event) -> None:
+    async def prepare(self, room: LiveRoom, events: Sequence[Prospect]) -> None:
         """Nothing to load."""
 
-    def count(self, room: LiveRoom, event: Event) -> Outcome:
+    def count(self, room: LiveRoom, event: Event, trunk: Sequence[TrunkChange]) -> Outcome:
         """Nobody is notified."""
         return _NOTHING
