@@ -2,11 +2,35 @@
 
 from collections.abc import Sequence
 
-from synapse_like.features import directory, membership, reporting, room_creation, send, server, upgrade
+from synapse_like.features import (
+    account,
+    accounts,
+    devices,
+    directory,
+    login,
+    membership,
+    registration,
+    registration_tokens,
+    reporting,
+    room_creation,
+    send,
+    server,
+    sessions,
+    uia,
+    upgrade,
+)
 from synapse_like.toolkit.feature import Feature
 
 FEATURES: Sequence[Feature] = (
     server.FEATURE,
+    accounts.FEATURE,
+    sessions.FEATURE,
+    uia.FEATURE,
+    devices.FEATURE,
+    registration_tokens.FEATURE,
+    login.FEATURE,
+    registration.FEATURE,
+    account.FEATURE,
     directory.FEATURE,
     membership.FEATURE,
     send.FEATURE,

@@ -1,0 +1,16 @@
+"""The list of a user's devices: look, rename, delete with proof. Devices and tokens themselves are in ``sessions``."""
+
+from synapse_like.features.devices.api import DevicesApi
+from synapse_like.features.sessions import Devices
+from synapse_like.features.uia import Uia
+from synapse_like.toolkit.feature import Built, Feature, Kit
+
+__all__ = ["FEATURE"]
+
+
+def build(kit: Kit, devices: Devices, uia: Uia) -> Built:
+    """The endpoints."""
+    return Built(apis=[DevicesApi(devices, uia)])
+
+
+FEATURE = Feature(name="devices", build=build, package=__name__, apis=(DevicesApi,))

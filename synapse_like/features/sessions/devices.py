@@ -1,0 +1,91 @@
+"""A user's devices: looking at them, renaming them, and ending them with all their tokens."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from synapse_like.features.sessions import sql
+from synapse_like.features.sessions.facts import Device, DeviceFact, RevocationFact
+from synapse_like.features.sessions.sightings import Sightings
+from synapse_like.features.sessions.stream import DEVICES, TOKENS
+from synapse_like.matrix.errors import NotFound
+from synapse_like.rooms.families import UserLog
+from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.db import Database, Transaction
+
+MAX_NAME_LENGTH: Final = 100
+KEEP_DELETED_MS: Final = 30 * 24 * 60 * 60 * 1000
+
+
+class Devices:
+    """The devices of local users. `on_revoked` is called with a user whose tokens were revoked, before the reply."""
+
+    def __init__(self, database: Database, log: UserLog, clock: Clock, sightings: Sightings) -> None:
+        self._database = database
+        self._log = log
+        self._clock = clock
+        self._sightings = sightings
+        self.on_revoked: list[Callable[[str], object]] = []
+
+    async def all(self, user_id: str) -> list[Device]:
+        """A user's devices, with where they were seen last."""
+        found = await self._database.read(lambda txn: sql.devices(txn, user_id))
+        return [self._with_newest_sighting(user_id, device) for device in found]
+
+    async def find(self, user_id: str, device_id: str) -> Device | None:
+        """One device, or None."""
+        found = await self._database.read(lambda txn: sql.device(txn, user_id, device_id))
+        return None if found is None else self._with_newest_sighting(user_id, found)
+
+    async def get(self, user_id: str, device_id: str) -> Device:
+        """One device. Raises NotFound."""
+        found = await self.find(user_id, device_id)
+        if found is None:
+            raise NotFound("There is no such device")
+        return found
+
+    async def rename(self, user_id: str, device_id: str, display_name: str | None) -> None:
+        """Give a device a name, or take it away. Raises NotFound."""
+        await self.get(user_id, device_id)
+        now_ms = self._clock.now_ms()
+        fact = DeviceFact(user_id=user_id, device_id=device_id, display_name=display_name, changed_ms=now_ms)
+        await self._log.append(user_id, [(DEVICES, fact)])
+
+    async def delete(self, user_id: str, device_ids: Sequence[str]) -> None:
+        """End devices with their tokens; those that do not exist are left out. Their tokens are dead on return."""
+        existing = {device.device_id for device in await self.all(user_id)}
+        ended = [device_id for device_id in dict.fromkeys(device_ids) if device_id in existing]
+        if not ended:
+            return
+        now_ms = self._clock.now_ms()
+        facts = [
+            DeviceFact(user_id=user_id, device_id=device_id, is_deleted=True, changed_ms=now_ms) for device_id in ended
+        ]
+
+        def end(transaction: Transaction) -> None:
+            sql.end_tokens(transaction, user_id, ended)
+            sql.forget_sightings(transaction, user_id, ended)
+
+        revocation = RevocationFact(user_id=user_id)
+        await self._log.append(user_id, [*((DEVICES, fact) for fact in facts), (TOKENS, revocation)], extra=end)
+        self._sightings.forget(user_id, ended)
+        self.revoked(user_id)
+
+    async def delete_all(self, user_id: str, *, but: str | None = None) -> None:
+        """End all devices of a user, perhaps but one."""
+        found = await self.all(user_id)
+        await self.delete(user_id, [device.device_id for device in found if device.device_id != but])
+
+    async def purge(self) -> None:
+        """Forget devices that were deleted long ago."""
+        before_ms = self._clock.now_ms() - KEEP_DELETED_MS
+        await self._database.write(lambda txn: sql.purge_devices(txn, before_ms))
+
+    def revoked(self, user_id: str) -> None:
+        """Tell who remembers tokens that some of this user's have ended."""
+        for hear in self.on_revoked:
+            hear(user_id)
+
+    def _with_newest_sighting(self, user_id: str, device: Device) -> Device:
+        newer = self._sightings.peek(user_id, device.device_id)
+        return device if newer is None else replace(device, sighting=newer)
