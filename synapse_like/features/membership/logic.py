@@ -115,7 +115,7 @@ class Membership:
         if membership is None:
             return
         if await self._database.write(lambda txn: sql.forget(txn, user_id, room_id)):
-            self._rooms.memberships.forget(user_id, room_id)
+            self._rooms.memberships.drop(user_id)
 
     async def kick(self, requester: Requester, room_id: str, target: str, *, reason: str | None = None) -> None:
         """Make somebody leave, or take an invite back. Raises NotFound, Forbidden."""
@@ -199,7 +199,7 @@ class Membership:
             if proof is not None and room.membership_of(user_id) not in ("invite", "join"):
                 server_name = self._rooms.identity.server_name
                 await self._rooms.creation.send(room_id, invite_by_proof(room, user_id, proof, server_name))
-            authoriser = await authoriser_of_join(room, user_id, self._rooms.memberships)
+            authoriser = await authoriser_of_join(room, user_id, self._rooms)
             vouched = {"join_authorised_via_users_server": authoriser} if authoriser else {}
             guest = {"kind": "guest"} if requester.is_guest else {}
             profile = (await self.profile_of(user_id)).content()

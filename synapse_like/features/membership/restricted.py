@@ -3,11 +3,11 @@
 Source: Client-Server API, "Restricted rooms"; Room Versions 8 and 10.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from synapse_like.matrix.errors import Forbidden, UnableToGrantJoin
+from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.live import LiveRoom
-from synapse_like.rooms.memberships import Memberships
 
 JOIN_RULES = "m.room.join_rules"
 
@@ -37,15 +37,14 @@ def allowed_rooms(room: LiveRoom) -> Iterator[str]:
                 yield room_id
 
 
-async def authoriser_of_join(room: LiveRoom, user_id: str, memberships: Memberships) -> str | None:
+async def authoriser_of_join(room: LiveRoom, user_id: str, rooms: Rooms) -> str | None:
     """The local user who vouches for a join; None if nobody has to.
 
     Raises Forbidden if the user belongs to none of the rooms, UnableToGrantJoin if no local user may invite.
     """
     if not is_restricted(room) or room.membership_of(user_id) in ("invite", "join", "ban"):
         return None
-    joined = set(await memberships.joined_rooms(user_id))
-    if not any(room_id in joined for room_id in allowed_rooms(room)):
+    if not await _belongs_to_any(list(allowed_rooms(room)), user_id, rooms):
         raise Forbidden("You belong to none of the rooms whose members may join this one")
     levels = room.power_levels
     able = [
@@ -56,3 +55,13 @@ async def authoriser_of_join(room: LiveRoom, user_id: str, memberships: Membersh
     if not able:
         raise UnableToGrantJoin()
     return max(able, key=levels.of)
+
+
+async def _belongs_to_any(room_ids: Sequence[str], user_id: str, rooms: Rooms) -> bool:
+    """Whether the user has joined one of the rooms; live rooms know before readers do."""
+    live = [room for room_id in room_ids if (room := rooms.live.peek(room_id)) is not None]
+    if any(room.membership_of(user_id) == "join" for room in live):
+        return True
+    known = {room.identity.room_id for room in live}
+    joined = set(await rooms.memberships.joined_rooms(user_id)) - known
+    return any(room_id in joined for room_id in room_ids)
