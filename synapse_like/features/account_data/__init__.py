@@ -9,6 +9,7 @@ from synapse_like.features.account_data.logic import GLOBAL, UserData
 from synapse_like.features.account_data.section import AccountDataSection
 from synapse_like.features.account_data.stream import ACCOUNT_DATA, AccountDataFact, storage
 from synapse_like.features.account_data.tags import Tags
+from synapse_like.features.accounts import Accounts
 from synapse_like.features.filters import Filters
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
@@ -16,9 +17,14 @@ from synapse_like.toolkit.feature import Built, Feature, Kit
 __all__ = ["ACCOUNT_DATA", "FEATURE", "GLOBAL", "AccountDataFact", "Tags", "UserData"]
 
 
-def build(kit: Kit, rooms: Rooms, filters: Filters) -> Built:
+def build(kit: Kit, rooms: Rooms, filters: Filters, accounts: Accounts) -> Built:
     """Account data and tags, their endpoints and their part of /sync."""
     data = UserData(kit.database, rooms, filters)
+
+    async def purge(user_id: str, is_erased: bool) -> None:
+        await data.purge(user_id)
+
+    accounts.on_deactivated.append(purge)
     tags = Tags(data)
     return Built(
         fronts=[data, tags],
