@@ -59,14 +59,24 @@ def put(room: LiveRoom, change: Change, *, is_local: IsLocal) -> TrunkChange:
     return TrunkChange(kind, state_key, change.key_nid or 0, event.event_id, change.event_nid, member)
 
 
-def remove(room: LiveRoom, kind: str, state_key: str, key_nid: int) -> TrunkChange:
-    """Take a key out of the room's state (only a resolution does that)."""
-    if kind == MEMBER:
-        old = room.members.pop(state_key, None)
-        room.head = counted(room.head, old.membership if old else None, None)
-    else:
+def remove(room: LiveRoom, kind: str, state_key: str, key_nid: int, *, is_local: IsLocal) -> TrunkChange:
+    """Take a key out of the room's state (only a resolution does that). A member who is taken out has left."""
+    if kind != MEMBER:
         room.state.pop((kind, state_key), None)
-    return TrunkChange(kind, state_key, key_nid, None, None)
+        return TrunkChange(kind, state_key, key_nid, None, None)
+    old = room.members.pop(state_key, None)
+    before = old.membership if old else None
+    room.head = counted(room.head, before, None)
+    gone = Member(
+        user_id=state_key,
+        membership="leave",
+        sender=state_key,
+        display_name=None,
+        avatar_url=None,
+        is_local=is_local(state_key),
+        before=before,
+    )
+    return TrunkChange(kind, state_key, key_nid, None, None, gone)
 
 
 def member_of(event: Event, event_nid: int, mode: int) -> LiveMember:

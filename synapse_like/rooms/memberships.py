@@ -19,7 +19,10 @@ _KNOWN_USERS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class UserRoom:
-    """A user's place in a room. `number` is when the membership became current (in the room's shard)."""
+    """A user's place in a room. `number` is when the membership became current (in the room's shard).
+
+    `event_id` is empty if a resolution took the membership out: the user has left, and no event says so.
+    """
 
     room_id: str
     room_nid: int
@@ -144,7 +147,7 @@ def _apply(entry: _Entry, user_id: str, fact: EventFact) -> None:
     for change in fact.trunk:
         if change.type != "m.room.member" or change.state_key != user_id:
             continue
-        if change.member is None or change.event_id is None:
+        if change.member is None:
             entry.rooms.pop(fact.room_id, None)
             continue
         entry.rooms[fact.room_id] = UserRoom(
@@ -152,7 +155,7 @@ def _apply(entry: _Entry, user_id: str, fact: EventFact) -> None:
             room_nid=fact.room_nid,
             shard=fact.number >> 44,
             membership=change.member.membership,
-            event_id=change.event_id,
+            event_id=change.event_id or "",
             number=fact.number,
             sender=change.member.sender,
             is_forgotten=False,

@@ -113,7 +113,7 @@ def _store_state(transaction: Transaction, facts: Sequence[EventFact]) -> None:
             for key, (change, number) in members.items()
             if (m := change.member) is not None and change.event_nid is not None
         ],
-        [key for key, (change, _) in members.items() if change.event_nid is None],
+        [(*key, number) for key, (change, number) in members.items() if change.event_nid is None],
     )
 
 

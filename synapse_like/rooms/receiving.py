@@ -209,7 +209,7 @@ class EventReception:
         for key in sorted(differing):
             event_id = state.get(key)
             if event_id is None:
-                changes.append(remove(room, *key, keys[key]))
+                changes.append(remove(room, *key, keys[key], is_local=self._is_local))
             elif event_id == change.event.event_id:
                 changes.append(put(room, change, is_local=self._is_local))
             else:

@@ -59,11 +59,7 @@ def rooms_from_database(transaction: Transaction, context: SyncContext, events: 
     found.left = _left_news(transaction, context, groups, timelines)
     ended_events = events.read(transaction, [room.event_id for room in (*groups.invited, *groups.ended)])
     found.invited = [(r, ended_events[r.event_id]) for r in groups.invited if r.event_id in ended_events]
-    found.left += [
-        RoomNews(room, [ended_events[room.event_id]], False, {}, membership_at=lambda _: "leave")
-        for room in groups.ended
-        if room.event_id in ended_events
-    ]
+    found.left += [_ended_news(room, ended_events.get(room.event_id)) for room in groups.ended]
     found.transactions = _transaction_ids(transaction, context, [*found.joined, *found.left])
     return found
 
@@ -187,6 +183,13 @@ def _left_news(
         see = past[room.room_nid].membership_at
         news.append(RoomNews(room, events, is_cut, state, context.since is None, membership_at=see, end=end))
     return news
+
+
+def _ended_news(room: UserRoom, event: StoredEvent | None) -> RoomNews:
+    """An invite or knock that is over: the event that ended it, if one did."""
+    if event is None:
+        return RoomNews(room, [], False, {})
+    return RoomNews(room, [event], False, {event.event.key: event}, membership_at=lambda _: "leave")
 
 
 def _visible(past: Past, events: Sequence[StoredEvent], limit: int) -> tuple[list[StoredEvent], bool]:

@@ -94,7 +94,7 @@ def _window(context: SyncContext, news: RoomNews) -> tuple[Window, Sequence[Stor
     if context.uses_state_after:
         shown = Window(timeline, [event for event in news.changes.values() if event is not None], is_limited)
     else:
-        shown = window(timeline, news.changes, is_limited=is_limited, is_complete=news.is_complete)
+        shown = window(timeline, news.changes, is_limited=is_limited)
     state: Sequence[StoredEvent] = [
         event for event in shown.state if chosen.state.is_everything or chosen.state.allows(event.event)
     ]

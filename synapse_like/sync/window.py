@@ -22,21 +22,19 @@ class Window:
     is_limited: bool
 
 
-def window(timeline: Sequence[StoredEvent], changes: Changes, *, is_limited: bool, is_complete: bool) -> Window:
+def window(timeline: Sequence[StoredEvent], changes: Changes, *, is_limited: bool) -> Window:
     """Cut the timeline where replaying it would lead astray, and find the state that it does not bring.
 
-    `changes` are the trunk's changes over the window; `is_complete` says that they are the whole state, for a client
-    that knows none. A key whose last event in the timeline is not the trunk's value ends the part of the timeline that
-    cannot be shown.
+    `changes` are the trunk's changes over the window, or the whole state for a client that knows none. A key whose last
+    event in the timeline is not the trunk's value (another won, or it never came into force) ends the part of the
+    timeline that cannot be shown.
     """
     last = _last_events(timeline)
     cut = 0
     for index, event in last.items():
-        key = event.event.key
-        if key in changes or is_complete:
-            current = changes.get(key)
-            if current is None or current.event_id != event.event_id:
-                cut = max(cut, index + 1)
+        current = changes.get(event.event.key)
+        if current is None or current.event_id != event.event_id:
+            cut = max(cut, index + 1)
     shown = timeline[cut:]
     replayed = {event.event.key: event.event_id for event in shown if event.event.is_state}
     state = [event for key, event in changes.items() if event is not None and replayed.get(key) != event.event_id]

@@ -5,10 +5,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
+from synapse_like.matrix.auth_rules import auth_keys_for
+from synapse_like.rooms.facts import Kind
+from synapse_like.rooms.front import Draft
 from tests.kit.homeserver import TestServer
+from tests.kit.spine import remote_event
 
 Action = Callable[[], Awaitable[Any]]
-PRESETS = ("public_chat", "private_chat", "trusted_private_chat")
+PRESETS = ("public_chat", "public_chat", "private_chat", "trusted_private_chat")
+STRANGER = "@stranger:there"
 VISIBILITIES = ("shared", "joined", "invited", "world_readable")
 
 
@@ -39,6 +44,7 @@ class Life:
             + [self._typing] * 2
             + [self._data] * 3
             + [self._rename]
+            + [self._elsewhere] * 5
         )
         await action()
 
@@ -99,8 +105,9 @@ class Life:
             [
                 ("m.room.name", {"name": f"name {self.random.randrange(4)}"}),
                 ("m.room.topic", {"topic": f"topic {self.random.randrange(4)}"}),
+                ("m.room.power_levels", {"state_default": 0, "users_default": 50, "users": {}}),
                 ("m.room.history_visibility", {"history_visibility": self.random.choice(VISIBILITIES)}),
-                ("m.room.join_rules", {"join_rule": self.random.choice(["public", "invite"])}),
+                ("m.room.join_rules", {"join_rule": self.random.choice(["public", "public", "invite"])}),
             ]
         )
         await self._do(user, "PUT", f"/rooms/{room}/state/{kind}/", content)
@@ -136,3 +143,33 @@ class Life:
         user = self._someone()
         name = {"displayname": f"{user} {self.random.randrange(5)}"}
         await self._do(user, "PUT", f"/profile/@{user}:test/displayname", name)
+
+    async def _elsewhere(self) -> None:
+        """Somebody on another server joins, talks or sets a topic, on what that server knew some time ago."""
+        rooms, room_id = self.server.rooms, self._room()
+        live = await rooms.live.get(room_id)
+        await rooms.live.add_members(live, [STRANGER])
+        member = live.members.get(STRANGER)
+        known = [event for e in live.head.extremities if (event := await rooms.events.get_one(e.event_id))]
+        if member is not None and self.events.get(room_id) and self.random.random() < 0.6:
+            old = await rooms.events.get_one(self.random.choice(self.events[room_id][-8:]))
+            known = [old] if old is not None else known
+        draft = self._stranger_draft(member is not None and member.membership == "join")
+        keys = auth_keys_for(draft.type, STRANGER, draft.state_key, draft.content, live.identity.version)
+        auth_ids = [event.event_id for key in keys if (event := live.auth_event(key)) is not None]
+        auth = [stored.event for stored in (await rooms.events.get(auth_ids)).values()]
+        event = await remote_event(rooms, room_id, draft, [stored.event for stored in known], auth)
+        kinds = await rooms.reception.receive(room_id, [event])
+        self.history.append(f"{kinds[0].name} elsewhere {room_id} {draft.type} {draft.content}")
+        if kinds == [Kind.LIVE] and draft.type == "m.room.message":
+            self.events.setdefault(room_id, []).append(event.event_id)
+
+    def _stranger_draft(self, has_joined: bool) -> Draft:
+        self._count += 1
+        if not has_joined or self.random.random() < 0.1:
+            membership = "leave" if has_joined else "join"
+            return Draft(type="m.room.member", sender=STRANGER, content={"membership": membership}, state_key=STRANGER)
+        if self.random.random() < 0.4:
+            topic = {"topic": f"from elsewhere {self._count}"}
+            return Draft(type="m.room.topic", sender=STRANGER, content=topic, state_key="")
+        return Draft(type="m.room.message", sender=STRANGER, content={"msgtype": "m.text", "body": f"{self._count}"})

@@ -106,7 +106,23 @@ class SyncClient:
             known.pop(room_id, None)
 
 
-def differences(old: SyncClient, fresh: SyncClient) -> list[str]:
+Vanished = set[tuple[str, str, str]]
+"""(room id, type, state key) of state that a resolution took out: clients cannot be told that a key is gone."""
+
+
+async def vanished(server: TestServer) -> Vanished:
+    """The keys that have vanished from rooms."""
+    rows = await server.homeserver.kit.database.read(lambda txn: txn.all(_VANISHED))
+    return {(room_id, kind, state_key) for room_id, kind, state_key in rows}
+
+
+_VANISHED = """
+    SELECT DISTINCT r.room_id, k.type, k.state_key FROM state_trunk t
+    JOIN rooms r ON r.room_nid = t.room_nid JOIN state_keys k ON k.key_nid = t.key_nid WHERE t.event_nid IS NULL
+"""
+
+
+def differences(old: SyncClient, fresh: SyncClient, gone: Vanished) -> list[str]:
     """Where a client that followed along differs from one that has just begun. Empty: the law holds."""
     found = []
     for name in ("rooms", "invites", "knocks"):
@@ -115,6 +131,9 @@ def differences(old: SyncClient, fresh: SyncClient) -> list[str]:
     if old.account_data != fresh.account_data:
         found.append(f"account data: {old.account_data} != {fresh.account_data}")
     for room_id in old.rooms.keys() & fresh.rooms.keys():
+        for _, kind, state_key in (key for key in gone if key[0] == room_id):
+            if (kind, state_key) not in fresh.rooms[room_id].state:
+                old.rooms[room_id].state.pop((kind, state_key), None)
         found += [f"{room_id} {difference}" for difference in _differ(old.rooms[room_id], fresh.rooms[room_id])]
     for room_id in old.invites.keys() & fresh.invites.keys():
         if old.invites[room_id] != fresh.invites[room_id]:

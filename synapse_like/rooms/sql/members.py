@@ -6,8 +6,8 @@ from synapse_like.toolkit.db import Transaction
 from synapse_like.toolkit.db.transaction import Row
 
 _ROOMS_OF = """
-    SELECT r.room_id, r.room_nid, r.shard, m.membership, e.event_id, m.number, m.sender, m.is_forgotten
-    FROM members m JOIN rooms r ON r.room_nid = m.room_nid JOIN events e ON e.event_nid = m.event_nid
+    SELECT r.room_id, r.room_nid, r.shard, m.membership, coalesce(e.event_id, ''), m.number, m.sender, m.is_forgotten
+    FROM members m JOIN rooms r ON r.room_nid = m.room_nid LEFT JOIN events e ON e.event_nid = m.event_nid
     WHERE m.user_id = :user_id
 """
 _MEMBERS_OF = """

@@ -29,9 +29,9 @@ _SET_MEMBERS = """
         avatar_url = excluded.avatar_url, is_forgotten = 0
 """
 _REMOVE_MEMBERS = """
-    WITH gone (room_nid, user_nid) AS (VALUES :rows)
-    DELETE FROM members WHERE EXISTS
-        (SELECT 1 FROM gone WHERE gone.room_nid = members.room_nid AND gone.user_nid = members.user_nid)
+    WITH gone (room_nid, user_nid, number) AS (VALUES :rows)
+    UPDATE members SET membership = 'leave', event_nid = 0, number = gone.number FROM gone
+    WHERE gone.room_nid = members.room_nid AND gone.user_nid = members.user_nid
 """
 
 _CURRENT = """
@@ -75,7 +75,7 @@ _TRUNK_OF_LOG = """
         m.avatar_url, m.is_local
     FROM state_trunk t JOIN state_keys k ON k.key_nid = t.key_nid
     LEFT JOIN events e ON e.event_nid = t.event_nid
-    LEFT JOIN members m ON m.room_nid = t.room_nid AND m.user_nid = t.key_nid AND m.event_nid = t.event_nid
+    LEFT JOIN members m ON m.room_nid = t.room_nid AND m.user_nid = t.key_nid AND m.number = t.number
     WHERE t.number > :after AND t.number <= :upto ORDER BY t.number
 """
 _VERSIONS_AT = """
@@ -103,7 +103,10 @@ def set_current(transaction: Transaction, rows: Sequence[Row], removed: Sequence
 
 
 def set_members(transaction: Transaction, rows: Sequence[Row], removed: Sequence[Row]) -> None:
-    """Bring the table of members up to date; `mode` is kept for those who have one."""
+    """Bring the table of members up to date; `mode` is kept for those who have one.
+
+    Whose membership was taken out by a resolution counts as having left, without an event that says so.
+    """
     transaction.rows(_SET_MEMBERS, rows)
     transaction.rows(_REMOVE_MEMBERS, removed)
 

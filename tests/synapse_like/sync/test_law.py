@@ -4,7 +4,7 @@ import pytest
 
 from tests.kit.homeserver import TestServer
 from tests.kit.random_life import Life
-from tests.kit.sync_client import SyncClient, differences
+from tests.kit.sync_client import SyncClient, differences, vanished
 
 USERS = ("alice", "bob", "carol")
 
@@ -20,9 +20,10 @@ async def test_following_along_equals_beginning_afresh(server: TestServer, seed:
         for client in clients.values():
             if life.random.random() < 0.4:
                 await client.sync()
+    gone = await vanished(server)
     for (name, after), client in clients.items():
         await client.catch_up()
         fresh = SyncClient(server, tokens[name], after)
         await fresh.sync()
-        wrong = differences(client, fresh)
-        assert not wrong, "\n".join([f"seed {seed}, {name}, state_after={after}", *wrong, *life.history[-30:]])
+        wrong = differences(client, fresh, gone)
+        assert not wrong, "\n".join([f"seed {seed}, {name}, state_after={after}", *wrong, *life.history[-60:]])
