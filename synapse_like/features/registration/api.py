@@ -75,7 +75,7 @@ class RegistrationApi:
         if body.password is not None:
             self._applications.passwords.check_new(body.password)
         attempt = await self._prove(request, body)
-        user_id = attempt.result or await self._make(request, body, attempt)
+        user_id = await (self._repeat(body, attempt.result) if attempt.result else self._make(request, body, attempt))
         return await self._reply(user_id, body)
 
     @endpoint("GET", client("/register/available"), auth=Auth.NONE)
@@ -122,6 +122,12 @@ class RegistrationApi:
         await self._applications.uia.remember(attempt, user_id)
         if REGISTRATION_TOKEN in attempt.completed:
             await self._applications.tokens.finish(attempt.session_id)
+        return user_id
+
+    async def _repeat(self, body: RegisterBody, user_id: str) -> str:
+        """The account was made by this registration before, and the reply got lost."""
+        if body.password is None or not await self._applications.passwords.is_right(user_id, body.password):
+            raise UserInUse()
         return user_id
 
     async def _let_guest_in(self, request: Request[RegisterBody]) -> dict[str, Any]:

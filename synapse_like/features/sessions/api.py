@@ -14,7 +14,7 @@ from synapse_like.toolkit.http.request import Request
 from synapse_like.toolkit.ratelimit import RateLimiter
 
 _WRITES = (DEVICES.name, TOKENS.name)
-_REFRESHES = RateLimit(per_second=1.0, burst_count=50)
+_REFRESHES = RateLimit(per_second=20.0, burst_count=200)
 
 
 class RefreshBody(msgspec.Struct):

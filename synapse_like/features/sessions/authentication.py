@@ -34,7 +34,6 @@ class TokenAuthenticator:
         self, tools: SessionTools, accounts: Accounts, sessions: Sessions, devices: Devices, sightings: Sightings
     ) -> None:
         self._tools = tools
-        self._accounts = accounts
         self._sessions = sessions
         self._sightings = sightings
         self._cache: LoadingCache[str, _Known] = LoadingCache(self._load, _KNOWN_TOKENS, _user_of)
@@ -59,23 +58,22 @@ class TokenAuthenticator:
             self._cache.forget_group(fact.user_id)
 
     async def _load(self, token_hash: str) -> _Known | None:
-        token = await self._tools.database.read(lambda txn: sql.access_token(txn, token_hash))
-        if token is None:
+        found = await self._tools.database.read(lambda txn: sql.access_token(txn, token_hash))
+        if found is None or found.is_deactivated:
             return None
+        token = found.token
         if token.replaces is not None and not self._is_over(token):
             await self._sessions.settle(token)
-        account = await self._accounts.get(token.user_id)
-        if account is None or account.is_deactivated:
-            return None
+        shard = found.shard if found.shard is not None else await self._tools.log.shard_of(token.user_id)
         requester = Requester(
             user_id=token.user_id,
             device_id=token.device_id,
-            is_guest=account.is_guest,
-            is_admin=account.is_admin,
+            is_guest=found.is_guest,
+            is_admin=found.is_admin,
             token_id=token.token_id,
-            shard=await self._tools.log.shard_of(token.user_id),
-            is_locked=account.is_locked,
-            is_suspended=account.is_suspended,
+            shard=shard,
+            is_locked=found.is_locked,
+            is_suspended=found.is_suspended,
         )
         return _Known(requester, token.valid_until_ms)
 

@@ -12,13 +12,18 @@ from synapse_like.matrix.errors import NotFound
 from synapse_like.rooms.families import UserLog
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.locks import KeyedLocks
 
 MAX_NAME_LENGTH: Final = 100
 KEEP_DELETED_MS: Final = 30 * 24 * 60 * 60 * 1000
 
 
 class Devices:
-    """The devices of local users. `on_revoked` is called with a user whose tokens were revoked, before the reply."""
+    """The devices of local users.
+
+    `on_revoked` is called with a user whose tokens were revoked, before the reply. `locks` are held, by user id, by
+    whoever changes devices or tokens: a session that is just being refreshed cannot outlive its device.
+    """
 
     def __init__(self, database: Database, log: UserLog, clock: Clock, sightings: Sightings) -> None:
         self._database = database
@@ -26,6 +31,7 @@ class Devices:
         self._clock = clock
         self._sightings = sightings
         self.on_revoked: list[Callable[[str], object]] = []
+        self.locks = KeyedLocks()
 
     async def all(self, user_id: str) -> list[Device]:
         """A user's devices, with where they were seen last."""
@@ -46,17 +52,38 @@ class Devices:
 
     async def rename(self, user_id: str, device_id: str, display_name: str | None) -> None:
         """Give a device a name, or take it away. Raises NotFound."""
-        await self.get(user_id, device_id)
-        now_ms = self._clock.now_ms()
-        fact = DeviceFact(user_id=user_id, device_id=device_id, display_name=display_name, changed_ms=now_ms)
-        await self._log.append(user_id, [(DEVICES, fact)])
+        async with self.locks.hold(user_id):
+            await self.get(user_id, device_id)
+            now_ms = self._clock.now_ms()
+            fact = DeviceFact(user_id=user_id, device_id=device_id, display_name=display_name, changed_ms=now_ms)
+            await self._log.append(user_id, [(DEVICES, fact)])
 
     async def delete(self, user_id: str, device_ids: Sequence[str]) -> None:
         """End devices with their tokens; those that do not exist are left out. Their tokens are dead on return."""
-        existing = {device.device_id for device in await self.all(user_id)}
-        ended = [device_id for device_id in dict.fromkeys(device_ids) if device_id in existing]
-        if not ended:
-            return
+        async with self.locks.hold(user_id):
+            wanted = set(device_ids)
+            ended = [device.device_id for device in await self.all(user_id) if device.device_id in wanted]
+            if ended:
+                await self._end(user_id, ended)
+
+    async def delete_all(self, user_id: str, *, but: str | None = None) -> None:
+        """End all devices of a user, perhaps but one."""
+        async with self.locks.hold(user_id):
+            ended = [device.device_id for device in await self.all(user_id) if device.device_id != but]
+            if ended:
+                await self._end(user_id, ended)
+
+    async def purge(self) -> None:
+        """Forget devices that were deleted long ago."""
+        before_ms = self._clock.now_ms() - KEEP_DELETED_MS
+        await self._database.write(lambda txn: sql.purge_devices(txn, before_ms))
+
+    def revoked(self, user_id: str) -> None:
+        """Tell who remembers tokens that some of this user's have ended."""
+        for hear in self.on_revoked:
+            hear(user_id)
+
+    async def _end(self, user_id: str, ended: Sequence[str]) -> None:
         now_ms = self._clock.now_ms()
         facts = [
             DeviceFact(user_id=user_id, device_id=device_id, is_deleted=True, changed_ms=now_ms) for device_id in ended
@@ -70,21 +97,6 @@ class Devices:
         await self._log.append(user_id, [*((DEVICES, fact) for fact in facts), (TOKENS, revocation)], extra=end)
         self._sightings.forget(user_id, ended)
         self.revoked(user_id)
-
-    async def delete_all(self, user_id: str, *, but: str | None = None) -> None:
-        """End all devices of a user, perhaps but one."""
-        found = await self.all(user_id)
-        await self.delete(user_id, [device.device_id for device in found if device.device_id != but])
-
-    async def purge(self) -> None:
-        """Forget devices that were deleted long ago."""
-        before_ms = self._clock.now_ms() - KEEP_DELETED_MS
-        await self._database.write(lambda txn: sql.purge_devices(txn, before_ms))
-
-    def revoked(self, user_id: str) -> None:
-        """Tell who remembers tokens that some of this user's have ended."""
-        for hear in self.on_revoked:
-            hear(user_id)
 
     def _with_newest_sighting(self, user_id: str, device: Device) -> Device:
         newer = self._sightings.peek(user_id, device.device_id)

@@ -94,6 +94,19 @@ class AccessToken:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundToken:
+    """An access token with what is known of its user. `shard` is None for a user who has none yet."""
+
+    token: AccessToken
+    shard: int | None
+    is_guest: bool
+    is_admin: bool
+    is_deactivated: bool
+    is_locked: bool
+    is_suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RefreshToken:
     """A row of the table of refresh tokens."""
 

@@ -27,7 +27,6 @@ from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Duration
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.http.texts import checked_text
-from synapse_like.toolkit.locks import KeyedLocks
 from synapse_like.toolkit.randomness import Randomness
 
 MAX_DEVICE_ID_LENGTH: Final = 512
@@ -67,7 +66,6 @@ class Sessions:
         self._tools = tools
         self._config = config
         self._devices = devices
-        self._locks = KeyedLocks()
 
     async def open(self, user_id: str, wish: SessionWish) -> Session:
         """Open a session. Raises InvalidParam for a device id that cannot be one.
@@ -75,7 +73,7 @@ class Sessions:
         Logging in on a device that exists ends what tokens it has; its name stays.
         """
         device_id = checked_text("A device ID", wish.device_id or "", MAX_DEVICE_ID_LENGTH) or self._new_device_id()
-        async with self._locks.hold(user_id):
+        async with self._devices.locks.hold(user_id):
             known = await self._devices.find(user_id, device_id) if wish.device_id else None
             now_ms = self._tools.clock.now_ms()
             until_ms = _after(now_ms, self._config.session_lifetime)
@@ -103,7 +101,7 @@ class Sessions:
         tokens".
         """
         found = await self._find_refresh_token(token)
-        async with self._locks.hold(found.user_id):
+        async with self._devices.locks.hold(found.user_id):
             found = await self._find_refresh_token(token)
             pair = await self._make(found.user_id, found.device_id, found.session_until_ms, replaces=found.refresh_id)
 
@@ -119,7 +117,7 @@ class Sessions:
 
     async def settle(self, token: AccessToken) -> None:
         """A refreshed access token was used for the first time: what it replaces ends."""
-        async with self._locks.hold(token.user_id):
+        async with self._devices.locks.hold(token.user_id):
             facts = [(TOKENS, RevocationFact(user_id=token.user_id))]
             await self._tools.log.append(token.user_id, facts, extra=lambda txn: sql.settle(txn, token))
             self._devices.revoked(token.user_id)

@@ -7,6 +7,7 @@ from synapse_like.features.sessions.facts import (
     AccessToken,
     Device,
     DeviceFact,
+    FoundToken,
     RefreshToken,
     RevocationFact,
     Sighting,
@@ -68,7 +69,14 @@ _ADD_ACCESS_TOKEN = f"""
     )
 """
 
-_ACCESS_TOKEN = f"SELECT {_TOKEN_COLUMNS} FROM access_tokens WHERE token_hash = :token_hash"
+# One query for the first request after a restart, hence the accounts and the shards.
+_ACCESS_TOKEN = """
+    SELECT token_hash, token_id, token.user_id, device_id, token.created_ms, valid_until_ms, refresh_id, replaces,
+        shards.shard, is_guest, is_admin, is_deactivated, is_locked, is_suspended
+    FROM access_tokens AS token JOIN users ON users.user_id = token.user_id
+    LEFT JOIN user_shards AS shards ON shards.user_id = token.user_id
+    WHERE token_hash = :token_hash
+"""
 
 _REFRESH_COLUMNS = "token_hash, refresh_id, user_id, device_id, created_ms, valid_until_ms, session_until_ms, replaces"
 
@@ -188,10 +196,13 @@ def add_access_token(transaction: Transaction, token: AccessToken, validated_ms:
     )
 
 
-def access_token(transaction: Transaction, token_hash: str) -> AccessToken | None:
-    """An access token by its hash."""
+def access_token(transaction: Transaction, token_hash: str) -> FoundToken | None:
+    """An access token by its hash, with what is known of its user."""
     row = transaction.one(_ACCESS_TOKEN, token_hash=token_hash)
-    return None if row is None else AccessToken(*row)
+    if row is None:
+        return None
+    shard, *flags = row[8:]
+    return FoundToken(AccessToken(*row[:8]), shard, *map(bool, flags))
 
 
 def add_refresh_token(transaction: Transaction, token: RefreshToken) -> None:
