@@ -4,11 +4,17 @@ from collections.abc import Sequence
 
 from synapse_like.features import (
     account,
+    account_data,
     accounts,
     devices,
     directory,
+    filters,
     login,
     membership,
+    mutual_rooms,
+    openid,
+    profile,
+    receipts,
     registration,
     registration_tokens,
     reporting,
@@ -16,8 +22,10 @@ from synapse_like.features import (
     send,
     server,
     sessions,
+    typing,
     uia,
     upgrade,
+    voip,
 )
 from synapse_like.toolkit.feature import Feature
 
@@ -31,10 +39,18 @@ FEATURES: Sequence[Feature] = (
     login.FEATURE,
     registration.FEATURE,
     account.FEATURE,
+    filters.FEATURE,
+    account_data.FEATURE,
+    openid.FEATURE,
+    voip.FEATURE,
+    mutual_rooms.FEATURE,
     directory.FEATURE,
     membership.FEATURE,
+    profile.FEATURE,
     send.FEATURE,
     room_creation.FEATURE,
     upgrade.FEATURE,
     reporting.FEATURE,
+    typing.FEATURE,
+    receipts.FEATURE,
 )

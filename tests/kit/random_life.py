@@ -148,6 +148,7 @@ class Life:
         """Somebody on another server joins, talks or sets a topic, on what that server knew some time ago."""
         rooms, room_id = self.server.rooms, self._room()
         live = await rooms.live.get(room_id)
+        await live.settled()
         await rooms.live.add_members(live, [STRANGER])
         member = live.members.get(STRANGER)
         known = [event for e in live.head.extremities if (event := await rooms.events.get_one(e.event_id))]
