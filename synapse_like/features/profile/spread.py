@@ -48,7 +48,7 @@ class ProfileSpread:
         """Finish the rooms at hand; the next start goes on."""
         self._is_running = False
         self._waiting.clear()
-        for each in self._rounds.values():
+        for each in list(self._rounds.values()):
             each.stop()
         await self.idle()
 

@@ -98,10 +98,12 @@ class People(TestServer):
     async def enter(self, name: str, room_id: str) -> None:
         """Join a room."""
         await self.homeserver.front(Membership).join(Requester(user_id=f"@{name}:test"), room_id)
+        await self.caught_up()
 
     async def leave(self, name: str, room_id: str) -> None:
         """Leave a room."""
         await self.homeserver.front(Membership).leave(f"@{name}:test", room_id)
+        await self.caught_up()
 
     async def say(self, name: str, room_id: str, text: str) -> str:
         """Send a message; its event id."""

@@ -1,5 +1,7 @@
 """Account data: stored, read by its user alone, and told to all clients of the user."""
 
+import json
+
 import pytest
 from twisted.internet.defer import Deferred
 
@@ -96,8 +98,8 @@ async def test_filters_choose(people: People) -> None:
     for kind in ("a.one", "b.one"):
         await people.ok("PUT", OWN + kind, {}, token="ann")
         await people.ok("PUT", f"/user/@ann:test/rooms/{room_id}/account_data/{kind}", {}, token="ann")
-    part = '{"types":["a.*"]}'
-    chosen = await people.sync("ann", filter='{"account_data":%s,"room":{"account_data":%s}}' % (part, part))
+    part = {"types": ["a.*"]}
+    chosen = await people.sync("ann", filter=json.dumps({"account_data": part, "room": {"account_data": part}}))
     assert list(events(chosen)) == list(events(chosen["rooms"]["join"][room_id])) == ["a.one"]
     nothing = await people.sync("ann", filter='{"account_data":{"types":[]},"room":{"account_data":{"types":[]}}}')
     assert events(nothing) == events(nothing["rooms"]["join"][room_id]) == {}
