@@ -9,7 +9,7 @@ import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -123,9 +123,13 @@ async def create_rooms(bench: Bench) -> None:
     """100 rooms by 10 users."""
     users = await bench.users(10)
     latencies: list[float] = []
-    calls = [timed(latencies, partial(load.create_room, users[i % 10], name="a room")) for i in range(100)]
+
+    async def make(user: Connection) -> None:
+        for _ in range(10):
+            await timed(latencies, partial(load.create_room, user, name="a room"))()
+
     async with bench.measured("createRoom", 100, latencies):
-        await load.at_once(calls, 10)
+        await asyncio.gather(*(make(user) for user in users))
 
 
 async def join_public_room(bench: Bench) -> None:
@@ -148,18 +152,18 @@ async def _repeat(bench: Bench, name: str, user: Connection, path: str, times: i
     await user.request("GET", path)
     async with bench.measured(name, times, latencies):
         for _ in range(times):
-            await timed(latencies, lambda: user.json("GET", path))()
+            await timed(latencies, partial(user.json, "GET", path))()
 
 
 async def first_syncs(bench: Bench) -> None:
     """First syncs of 60 and of 300 rooms; idle syncs; whoami."""
     for count, times in ((60, 20), (300, 8)):
-        (user,) = await bench.users(1)
+        user = (await bench.users(1))[0]
         await load.at_once([partial(load.create_room, user, name=f"r{i}") for i in range(count)], 1)
         await _repeat(bench, f"first sync of {count} rooms", user, f"{V3}/sync?timeout=0", times)
         since = (await load.sync(user))["next_batch"]
         await _repeat(bench, f"idle sync, {count} rooms", user, f"{V3}/sync?timeout=0&since={since}", 300)
-    await _repeat(bench, "whoami", user, f"{V3}/account/whoami", 500)
+        await _repeat(bench, f"whoami ({count} rooms)", user, f"{V3}/account/whoami", 500)
 
 
 async def fan_out(bench: Bench) -> None:
@@ -226,7 +230,7 @@ async def comeback(bench: Bench) -> None:
         await load.at_once(calls, 1000)
 
 
-SCENARIOS: dict[str, Callable[[Bench], Awaitable[None]]] = {
+SCENARIOS: dict[str, Callable[[Bench], Coroutine[Any, Any, None]]] = {
     "send-rooms": send_many_rooms,
     "send-room": send_one_room,
     "send-serial": send_serially,
