@@ -105,17 +105,17 @@ class UserData:
     def _take(self, facts: Sequence[AccountDataFact]) -> None:
         for fact in facts:
             if fact.type == IGNORED_USERS and fact.room_id == GLOBAL:
-                self._ignored.take(fact.user_id, fact.number, ignored_in(orjson.loads(fact.content)))
+                self._ignored.take(fact.user_id, fact.number, ignored_in(orjson.loads(fact.content), fact.user_id))
 
     async def _load_ignored(self, user_id: str) -> tuple[int, frozenset[str]]:
         number, text = await self._database.read(lambda txn: sql.numbered(txn, user_id, GLOBAL, IGNORED_USERS))
-        return number, ignored_in(orjson.loads(text))
+        return number, ignored_in(orjson.loads(text), user_id)
 
 
-def ignored_in(content: object) -> frozenset[str]:
-    """The users in the content of m.ignored_user_list; nobody if it is malformed."""
+def ignored_in(content: object, user_id: str) -> frozenset[str]:
+    """The users in the content of m.ignored_user_list; nobody if it is malformed. Nobody can ignore themself."""
     users = content.get("ignored_users") if isinstance(content, dict) else None
-    return frozenset(users) if isinstance(users, dict) else frozenset()
+    return frozenset(users) - {user_id} if isinstance(users, dict) else frozenset()
 
 
 def check_place(room_id: str, kind: str) -> None:

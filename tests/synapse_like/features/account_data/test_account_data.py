@@ -156,7 +156,12 @@ async def test_events_of_ignored_users_are_held_back_in_sync(people: People) -> 
 
 @pytest.mark.parametrize("content", [None, [], {}, {"ignored_users": ["@ben:test"]}, {"ignored_users": "@ben:test"}])
 def test_a_malformed_list_ignores_nobody(content: object) -> None:
-    assert ignored_in(content) == frozenset()
+    assert ignored_in(content, "@ann:test") == frozenset()
+
+
+def test_nobody_ignores_themself() -> None:
+    content = {"ignored_users": {"@ann:test": {}, "@ben:test": {}}}
+    assert ignored_in(content, "@ann:test") == {"@ben:test"}
 
 
 async def test_changes_of_one_thing_do_not_lose_each_other(people: People) -> None:

@@ -1,5 +1,7 @@
 """Filters: stored once, found again by their owner alone."""
 
+from typing import Any
+
 from tests.synapse_like.features.people import People, people
 
 __all__ = ["people"]
@@ -30,12 +32,13 @@ async def test_a_filter_belongs_to_its_user(people: People) -> None:
 
 async def test_what_is_no_filter_is_refused(people: People) -> None:
     path = "/user/@ann:test/filter"
-    for wrong in (
+    wrongs: list[dict[str, Any]] = [
         {"room": []},
         {"room": {"rooms": ["no room"]}},
         {"event_fields": "type"},
         {"presence": {"limit": "1"}},
-    ):
+    ]
+    for wrong in wrongs:
         answer = await people.request("POST", path, wrong, token="ann")
         assert (answer.status, answer.body["errcode"]) == (400, "M_BAD_JSON"), wrong
     assert (await people.request("POST", path, b"nonsense", token="ann")).body["errcode"] == "M_NOT_JSON"
