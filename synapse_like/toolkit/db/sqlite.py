@@ -3,6 +3,7 @@
 import fcntl
 import json
 import sqlite3
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -37,6 +38,7 @@ class SqliteEngine:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._opening = threading.Lock()
         self._lock: IO[str] = Path(path + ".lock").open("w")  # noqa: SIM115 (held for as long as the engine lives)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,8 +58,9 @@ class SqliteEngine:
                 check_same_thread=False,
                 cached_statements=512,
             )
-            for pragma in _PRAGMAS:
-                raw.execute(pragma)
+            with self._opening:  # two at once cannot both turn a new file to WAL, however long they wait
+                for pragma in _PRAGMAS:
+                    raw.execute(pragma)
         except sqlite3.OperationalError as error:
             raise DatabaseUnavailable(f"cannot open {self._path}: {error}") from error
         return SqliteConnection(raw, observer)

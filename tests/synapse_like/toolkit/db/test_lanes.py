@@ -1,6 +1,7 @@
 """Lanes: what is repeated, what is not, and what a broken connection leaves behind."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -305,21 +306,22 @@ async def test_sqlite_is_for_one_process_at_a_time(tmp_path: Path) -> None:
     open_database("sqlite", tmp_path).close()
 
 
-async def test_many_sqlite_readers_may_open_a_new_file_at_once(tmp_path: Path) -> None:
-    for index in range(5):
-        path = tmp_path / f"{index}.db"
-        database = Database(open_engine("sqlite3", {"database": str(path)}), reactor, readers=8)
-        started = threading.Barrier(8)
-        engine_connect = database.engine.connect
+def test_many_threads_may_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:
+    for number in range(60):
+        _open_in_many_threads(tmp_path / f"{number}.db")
 
-        def connect_together(observer: Any, connect: Any = engine_connect, barrier: Any = started) -> Any:
-            barrier.wait(30)
-            return connect(observer)
 
-        database.engine.connect = connect_together  # type: ignore[method-assign]
-        waiters = [database.read(lambda txn: txn.one("SELECT 1")) for _ in range(8)]
-        assert [await waiter for waiter in waiters] == [(1,)] * 8
-        database.close()
+def _open_in_many_threads(path: Path) -> None:
+    engine = open_engine("sqlite3", {"database": str(path)})
+    together = threading.Barrier(8)
+
+    def connect(_: int) -> None:
+        together.wait(30)
+        engine.connect(unobserved).close()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(connect, range(8))) == [None] * 8
+    engine.close()
 
 
 def _setting(engine: Engine, name: str, *, is_read_only: bool) -> Any:
