@@ -307,7 +307,7 @@ async def test_sqlite_is_for_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 def test_many_threads_may_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:
-    for number in range(60):
+    for number in range(20):
         _open_in_many_threads(tmp_path / f"{number}.db")
 
 
