@@ -1,6 +1,7 @@
 """Account data: stored, read by its user alone, and told to all clients of the user."""
 
 import json
+from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
@@ -160,7 +161,7 @@ def test_a_malformed_list_ignores_nobody(content: object) -> None:
 
 
 def test_nobody_ignores_themself() -> None:
-    content = {"ignored_users": {"@ann:test": {}, "@ben:test": {}}}
+    content: dict[str, Any] = {"ignored_users": {"@ann:test": {}, "@ben:test": {}}}
     assert ignored_in(content, "@ann:test") == {"@ben:test"}
 
 

@@ -1,4 +1,4 @@
-"""Tags of rooms."""
+"""Tags of rooms: given, changed and taken away, one at a time."""
 
 from typing import Any
 
