@@ -1,0 +1,219 @@
+"""Pages of a room's past. Each answer comes from one snapshot and at most three queries."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from synapse_like.features.history import sql
+from synapse_like.features.history.pages import Page, cut, cut_forward, wanted_of
+from synapse_like.features.history.tokens import Token, bound_of
+from synapse_like.matrix.errors import Forbidden, NotFound
+from synapse_like.matrix.filters import EVERY_EVENT, RoomEventFilter
+from synapse_like.rooms import timeline
+from synapse_like.rooms.event_store import StoredEvent
+from synapse_like.rooms.places import END, Place
+from synapse_like.rooms.sql.timeline import room_of_event
+from synapse_like.rooms.state_history import Part, events_of_keys, state_after
+from synapse_like.rooms.timeline import START, Bound, View, place_after, rendered, view_of
+from synapse_like.sync.ports import Preferences
+from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.http.requester import Requester
+
+NEAR_A_TIME = 200
+"""How many events are looked at for one that the reader may see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pagination:
+    """What /messages is asked. `limit` is how many events; `start` and `end` are `from` and `to`."""
+
+    is_backward: bool
+    limit: int
+    start: Token | None = None
+    end: Token | None = None
+    filter: RoomEventFilter = EVERY_EVENT
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """A page, rendered. `start` is where it begins if the client did not say, `end` where it goes on."""
+
+    chunk: list[bytes]
+    state: list[bytes]
+    start: Place
+    end: Place | None
+    has_reached_end: bool
+    """Whether the page ends where the client wanted (`to`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """An event and its neighbours, rendered, and the state after the last of them."""
+
+    event: bytes
+    before: list[bytes]
+    after: list[bytes]
+    state: list[bytes]
+    start: Place
+    end: Place
+
+
+@dataclass(slots=True)
+class _Found:
+    view: View
+    events: list[StoredEvent] = field(default_factory=list)
+    state: list[StoredEvent] = field(default_factory=list)
+
+
+class History:
+    """Reads the past of rooms for users."""
+
+    def __init__(self, database: Database, clock: Clock, preferences: Preferences) -> None:
+        self._database = database
+        self._clock = clock
+        self._preferences = preferences
+
+    async def messages(self, requester: Requester, room_id: str, question: Pagination) -> Messages:
+        """A page of the timeline. Raises Forbidden."""
+        ignored = await self._ignored(requester)
+
+        def read(txn: Transaction) -> tuple[View, Page, list[StoredEvent]]:
+            view = view_of(txn, requester.user_id, room_id)
+            page = _page(txn, view, question, requester.device_id, room_id, ignored)
+            return view, page, _lazily_loaded(txn, view, page.events, question.filter)
+
+        view, page, state = await self._database.read(read)
+        has_reached_end = page.end is None and question.end is not None and bool(page.events)
+        return Messages(
+            chunk=self._rendered(view, page.events, requester),
+            state=self._rendered(view, state, requester),
+            start=page.start,
+            end=page.end,
+            has_reached_end=has_reached_end,
+        )
+
+    async def context(
+        self, requester: Requester, room_id: str, event_id: str, limit: int, chosen: RoomEventFilter
+    ) -> Context:
+        """An event and about `limit` of its neighbours. Raises Forbidden; NotFound for what the reader may not see."""
+        ignored = await self._ignored(requester)
+        before, after = limit // 2, limit - limit // 2
+
+        def read(txn: Transaction) -> tuple[View, tuple[list[StoredEvent], StoredEvent, list[StoredEvent]], _State]:
+            view = view_of(txn, requester.user_id, room_id)
+            earlier, event, later = timeline.around(
+                txn, view, event_id, requester.device_id, before=before, after=after
+            )
+            if event is None:
+                raise NotFound("Event not found")
+            shown = _shown(view, room_id, chosen, ignored)
+            earlier, later = [e for e in earlier if shown(e)], [e for e in later if shown(e)]
+            state = _state_around(txn, [*earlier, event, *later], chosen)
+            return view, (earlier, event, later), state
+
+        view, (earlier, event, later), state = await self._database.read(read)
+        return Context(
+            event=self._rendered(view, [event], requester)[0],
+            before=self._rendered(view, earlier[::-1], requester),
+            after=self._rendered(view, later, requester),
+            state=self._rendered(view, state, requester),
+            start=Place(*(earlier[0] if earlier else event).place),
+            end=place_after(later[-1] if later else event),
+        )
+
+    async def event(self, requester: Requester, room_id: str | None, event_id: str) -> bytes:
+        """One event, in its room or wherever it is. Raises NotFound for what the reader may not see."""
+
+        def read(txn: Transaction) -> tuple[View, StoredEvent]:
+            place = room_id if room_id is not None else room_of_event(txn, event_id)
+            try:
+                view = view_of(txn, requester.user_id, place or "")
+            except Forbidden:
+                raise NotFound("Event not found") from None
+            event = timeline.event_in_view(txn, view, event_id, requester.device_id)
+            if event is None:
+                raise NotFound("Event not found")
+            return view, event
+
+        view, event = await self._database.read(read)
+        return self._rendered(view, [event], requester)[0]
+
+    async def event_at_time(
+        self, requester: Requester, room_id: str, time_ms: int, *, is_backward: bool
+    ) -> StoredEvent:
+        """The event sent nearest to a time, from there on (or back). Raises Forbidden, NotFound if there is none."""
+
+        def read(txn: Transaction) -> StoredEvent | None:
+            view = view_of(txn, requester.user_id, room_id)
+            rows = sql.nearest(txn, view.room_nid, time_ms, NEAR_A_TIME, is_backward=is_backward)
+            events = timeline.own_events(rows, (requester.user_id, ""))
+            return next((e for e in events if view.past.shows(e) and Place(*e.place) < view.end.place), None)
+
+        event = await self._database.read(read)
+        if event is None:
+            raise NotFound("There is no event in that direction")
+        return event
+
+    async def _ignored(self, requester: Requester) -> frozenset[str]:
+        return await self._preferences.ignored_users(requester.user_id) - {requester.user_id}
+
+    def _rendered(self, view: View, events: Sequence[StoredEvent], requester: Requester) -> list[bytes]:
+        return rendered(view.past, events, requester.device_id, self._clock.now_ms())
+
+
+_State = list[StoredEvent]
+
+
+def _page(
+    txn: Transaction,
+    view: View,
+    question: Pagination,
+    device_id: str | None,
+    room_id: str,
+    ignored: frozenset[str],
+) -> Page:
+    """The events of one page: the span is read once, generously where the filter asks what only we can tell."""
+    ends = (question.end, question.start) if question.is_backward else (question.start, question.end)
+    low, high = (
+        bound_of(end, view.shard, default) for end, default in zip(ends, (Bound(START), Bound(END)), strict=True)
+    )
+    wanted, step = wanted_of(question.filter, question.limit, ignored)
+    if not question.filter.allows_room(room_id):
+        return Page([], START, None)
+    events = timeline.page(txn, view, low, high, wanted, device_id, step, is_backward=question.is_backward)
+    shown = _shown(view, room_id, question.filter, ignored)
+    return (
+        cut(events, shown, question.limit, step)
+        if question.is_backward
+        else cut_forward(events, shown, question.limit, step)
+    )
+
+
+def _shown(view: View, room_id: str, chosen: RoomEventFilter, ignored: frozenset[str]) -> Callable[[StoredEvent], bool]:
+    """Whether an event is shown to the reader."""
+
+    def shown(event: StoredEvent) -> bool:
+        if not event.event.is_state and event.event.sender in ignored:
+            return False
+        return (chosen.is_everything or chosen.allows(event.event)) and view.past.shows(event)
+
+    return shown
+
+
+def _lazily_loaded(
+    txn: Transaction, view: View, events: Sequence[StoredEvent], chosen: RoomEventFilter
+) -> list[StoredEvent]:
+    """The membership of the senders at the newest event, for clients that load members lazily."""
+    if not chosen.lazy_load_members or not events:
+        return []
+    newest = max(events, key=lambda event: event.place)
+    keys = sorted({("m.room.member", event.event.sender) for event in events})
+    return list(events_of_keys(txn, view.room_nid, newest.before, keys).values())
+
+
+def _state_around(txn: Transaction, events: Sequence[StoredEvent], chosen: RoomEventFilter) -> list[StoredEvent]:
+    """The state after the last event, as the filter wants it."""
+    senders = sorted({event.event.sender for event in events})
+    part = Part(has_members=False, users=senders) if chosen.lazy_load_members else Part()
+    state = state_after(txn, events[-1], part)
+    return [event for event in state if chosen.is_everything or chosen.allows(event.event)]
