@@ -34,6 +34,8 @@ class Vector(tuple[int, ...]):
 
     def joined(self, other: Sequence[int]) -> "Vector":
         """The further of both, shard by shard."""
+        if self == other:
+            return self
         return Vector(max(pair) for pair in zip(self, other, strict=True))
 
 

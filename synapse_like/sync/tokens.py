@@ -5,12 +5,14 @@ were seen by the process that made it; another process tells all ephemeral facts
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from replication.numbers import pack
 from replication.positions import Vector, decode_integers, decode_vector, encode_integers, encode_vector
 
 _PREFIX = "s1_"
 _MAX_LENGTH = 1000
+_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,14 @@ class SyncToken:
     rooms: Vector
     users: Vector
 
+    @lru_cache(maxsize=_KEPT)  # noqa: B019 (tokens are values; readers of one room share them)
     def encode(self) -> str:
         """The text for the client."""
         head = [self.incarnation, self.process, self.ephemeral, len(self.rooms)]
         return _PREFIX + encode_integers([*head, *encode_vector(self.rooms), *encode_vector(self.users)])
 
     @classmethod
+    @lru_cache(maxsize=_KEPT)
     def decode(cls, text: str) -> "SyncToken | None":
         """The token in a text; None if it is not one of ours."""
         if not text.startswith(_PREFIX) or len(text) > _MAX_LENGTH:
