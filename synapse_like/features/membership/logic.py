@@ -144,7 +144,7 @@ class Membership:
         Raises BadJson for a membership that does not exist, and what the single changes raise.
         """
         membership = content.get("membership")
-        if membership not in MEMBERSHIPS:
+        if not isinstance(membership, str) or membership not in MEMBERSHIPS:
             raise BadJson(f"The membership {membership!r} does not exist")
         if not is_valid_user_id(target):
             raise InvalidParam(f"{target!r} is not a user ID")
@@ -158,7 +158,7 @@ class Membership:
         if membership == "invite":
             _require_joined(room, user_id)
             return await self._invite(requester, room, target, extra)
-        return await self._send(Change(room, user_id, target, str(membership), extra))
+        return await self._send(Change(room, user_id, target, membership, extra))
 
     async def announce_profile(self, user_id: str, room_id: str) -> None:
         """Tell a room that the user is in about a new name or avatar; nothing happens if it knows."""
