@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from synapse_like.catalogue import FEATURES
+from synapse_like.features import unread
 from synapse_like.features.server import Capabilities
 from synapse_like.matrix.signing_keys import read_signing_keys
 from synapse_like.rooms.front import Rooms
+from synapse_like.rooms.ports import Notices
 from synapse_like.rooms.uncounted import Uncounted
 from synapse_like.sync.api import SyncApi
 from synapse_like.sync.logic import Sync
@@ -24,7 +26,7 @@ from synapse_like.toolkit.http.tls import TlsFiles
 from synapse_like.toolkit.randomness import Randomness
 from synapse_like.toolkit.ratelimit import RateLimiter
 from workers.jobs import Jobs
-from workers.spine import Spine, build_spine
+from workers.spine import OnLost, Spine, build_spine
 
 STOP_GRACE_SECONDS = 2.0
 
@@ -43,16 +45,24 @@ def build_kit(config: Config, reactor: Any) -> Kit:
     )
 
 
+def _go_on() -> None:
+    """A test's server does not stop its process."""
+
+
 class Homeserver:
     """A whole server in one process. `answers` are its endpoints; listeners come with `listen`."""
 
-    def __init__(self, kit: Kit, features: Sequence[Feature] = FEATURES) -> None:
+    def __init__(self, kit: Kit, features: Sequence[Feature] = FEATURES, on_lost: OnLost = _go_on) -> None:
         self.kit = kit
-        self.spine: Spine = build_spine(kit, _signing_key(kit.config), Uncounted())
+        notices = _notices(kit, features)
+        self.spine: Spine = build_spine(kit, _signing_key(kit.config), notices, on_lost)
         self._features = features
-        self.built = _build_all(kit, self.spine, features)
-        self._jobs = Jobs(kit.clock, [job for built in self.built for job in built.jobs])
-        self.front(Capabilities).extend(source for built in self.built for source in built.capabilities)
+        self.built = _build_all(kit, self.spine, notices, features)
+        self._jobs = Jobs(kit.clock, [*self.spine.jobs(), *(job for built in self.built for job in built.jobs)])
+        capabilities = self.front(Capabilities)
+        capabilities.extend(source for built in self.built for source in built.capabilities)
+        for feature in features:
+            capabilities.unstable_features |= feature.unstable
         self.built.append(_build_sync(kit, self.spine, self.built))
         for built in self.built:
             self.spine.store(built.storages, built.ephemeral)
@@ -127,12 +137,19 @@ class ListeningServer:
 
 def build_server(config: Config, reactor: Any) -> ListeningServer:
     """The server that a configuration describes."""
-    return ListeningServer(Homeserver(build_kit(config, reactor)), reactor)
+    return ListeningServer(Homeserver(build_kit(config, reactor), on_lost=reactor.stop), reactor)
 
 
-def _build_all(kit: Kit, spine: Spine, features: Iterable[Feature]) -> list[Built]:
+def _notices(kit: Kit, features: Sequence[Feature]) -> Notices:
+    """What counts unread messages: it is called by the spine, and so is made before it."""
+    if unread.FEATURE not in features:
+        return Uncounted()
+    return unread.UnreadNotices(kit.database, kit.clock, kit.server_name)
+
+
+def _build_all(kit: Kit, spine: Spine, notices: Notices, features: Iterable[Feature]) -> list[Built]:
     """Call the builds in the catalogue's order, each with the front doors that its parameters ask for by type."""
-    fronts: dict[Any, Any] = {Kit: kit, Rooms: spine.rooms}
+    fronts: dict[Any, Any] = {Kit: kit, Rooms: spine.rooms, type(notices): notices}
     done = []
     for feature in features:
         hints = get_type_hints(feature.build)

@@ -6,7 +6,7 @@ on how many members there are. Not here: where unread counts are kept.
 DESIGN.md sections 4 and 5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from synapse_like.matrix.push_rules.compile import MemberRules, Mode
@@ -46,6 +46,9 @@ class RoomMatcher:
 
     def __contains__(self, user_id: str) -> bool:
         return user_id in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
 
     def add(self, user_id: str, rules: MemberRules, display_name: str | None = None) -> None:
         """Take in a member, or new rules or another display name of one."""

@@ -1,0 +1,146 @@
+"""Counting the events of live rooms, for their owner: `rooms.ports.Notices`.
+
+A send costs nothing per member. What is read from the database: the rules of those members of a room who have rules of
+their own, when it becomes live; the rules of who joins; the counters of a thread, when it is first written to.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from weakref import WeakSet
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from synapse_like.features.push_rules import Numbered, rules_of
+from synapse_like.features.unread.counting import NOTHING, StoredMode
+from synapse_like.features.unread.room_notices import RoomNotices
+from synapse_like.features.unread.sql import writing as sql
+from synapse_like.features.unread.stream import MODES, ModeFact
+from synapse_like.features.unread.threads import thread_of
+from synapse_like.matrix.events import Event
+from synapse_like.matrix.push_rules import Ruleset
+from synapse_like.rooms.facts import TrunkChange
+from synapse_like.rooms.front import Rooms
+from synapse_like.rooms.live import MEMBER, LiveRoom
+from synapse_like.rooms.ports import Outcome, Prospect
+from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.db import Database
+
+_FRESH_RULES = 1000
+_ROOMS_AT_ONCE = 50
+_DEFAULT: Numbered = (0, Ruleset.default())
+
+
+class UnreadNotices:
+    """Made before the spine, which calls it; `attach` gives it the spine."""
+
+    def __init__(self, database: Database, clock: Clock, server_name: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._server_name = server_name
+        self._spine: Rooms | None = None
+        self._live: WeakSet[RoomNotices] = WeakSet()
+        self._fresh: OrderedDict[str, Numbered] = OrderedDict()
+
+    def attach(self, rooms: Rooms) -> None:
+        """Say where modes are told, and rooms dropped."""
+        self._spine = rooms
+
+    async def load(self, room: LiveRoom) -> None:
+        """Compile the rules of the room's local members: two queries."""
+        users = [user_id for user_id, member in room.members.items() if member.membership == "join"]
+        nid = room.identity.room_nid
+        told, rules = await self._database.read(lambda txn: (sql.modes_now(txn, nid), rules_of(txn, users)))
+        modes = {user_id: StoredMode(mode) for user_id, mode in told.items()}
+        room.notices = notices = RoomNotices(room, modes, self._server_name)
+        for user_id in users:
+            if user_id in rules or user_id in self._fresh:
+                notices.learn(user_id, self._newest(user_id, rules))
+        self._tell(notices, notices.place_everybody())
+        self._live.add(notices)
+
+    async def prepare(self, room: LiveRoom, events: Sequence[Prospect]) -> None:
+        """Load the counters of threads, and the rules of users who are about to join."""
+        notices: RoomNotices = room.notices
+        roots = {root for event in events if (root := thread_of(event.content, event.state_key)) is not None}
+        unknown_roots = sorted(roots - notices.threads.keys())
+        joining = [
+            user_id for user_id in _joining(events) if notices.is_local(user_id) and not notices.counts_for(user_id)
+        ]
+        if not unknown_roots and not joining:
+            return
+        nid = room.identity.room_nid
+        threads, rules = await self._database.read(
+            lambda txn: (
+                sql.threads(txn, nid, unknown_roots) if unknown_roots else {},
+                rules_of(txn, joining),
+            )
+        )
+        for root in unknown_roots:
+            notices.threads.setdefault(root, threads.get(root, NOTHING))
+        for user_id in joining:
+            notices.learn(user_id, self._newest(user_id, rules))
+
+    def count(self, room: LiveRoom, event: Event, trunk: Sequence[TrunkChange]) -> Outcome:
+        """What an event gives to the members, who are brought up to date first."""
+        notices: RoomNotices = room.notices
+        members = [change.state_key for change in trunk if change.type == MEMBER]
+        self._tell(notices, notices.follow(members, has_changed=bool(trunk)))
+        return notices.count(event)
+
+    async def rules_changed(self, user_id: str, number: int, ruleset: Ruleset) -> None:
+        """Count by a user's new rules from now on, in every live room; returns when the rooms' logs know."""
+        self._fresh[user_id] = max(self._fresh.pop(user_id, _DEFAULT), (number, ruleset), key=_number)
+        if len(self._fresh) > _FRESH_RULES:
+            self._fresh.popitem(last=False)
+        told: list[Deferred[None]] = []
+        rooms = [notices for notices in self._live if notices.counts_for(user_id) and not notices.room.is_dropped]
+        for index, notices in enumerate(rooms, 1):
+            if index % _ROOMS_AT_ONCE == 0:
+                await self._clock.sleep(0)
+            if notices.counts_for(user_id) and not notices.room.is_dropped:
+                notices.learn(user_id, (number, ruleset))
+                if notices.place(user_id):
+                    told += self._tell(notices, [user_id])
+        for waiter in told:
+            await waiter
+
+    def _newest(self, user_id: str, rules: dict[str, Numbered]) -> Numbered:
+        """What was read, or what has come since."""
+        return max(rules.get(user_id, _DEFAULT), self._fresh.get(user_id, _DEFAULT), key=_number)
+
+    def _tell(self, notices: RoomNotices, users: Sequence[str]) -> "list[Deferred[None]]":
+        """Put members' new modes into the room's log, behind all that was counted by the old ones."""
+        if not users or self._spine is None:
+            return []
+        room = notices.room
+        facts = []
+        for user_id in users:
+            mode = notices.told[user_id] = notices.mode_of(user_id)
+            facts.append(
+                ModeFact(
+                    room_id=room.identity.room_id,
+                    room_nid=room.identity.room_nid,
+                    user_id=user_id,
+                    mode=mode,
+                    notified=room.head.notified,
+                    highlighted=room.head.highlighted,
+                )
+            )
+        identity, live = room.identity, self._spine.live
+
+        def failed(_: Failure) -> None:
+            live.drop(room)
+
+        waiter = self._spine.room_log.append(identity.shard, identity.room_id, [(MODES, fact) for fact in facts])
+        return [waiter.addErrback(failed)]
+
+
+def _joining(events: Iterable[Prospect]) -> Iterable[str]:
+    for event in events:
+        if event.type == MEMBER and event.state_key is not None and event.content.get("membership") == "join":
+            yield event.state_key
+
+
+def _number(rules: Numbered) -> int:
+    return rules[0]

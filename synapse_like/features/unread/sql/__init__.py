@@ -1,0 +1,1 @@
+"""SQL of unread counts: `writing` them, and `reading` a member's place in rooms."""

@@ -1,0 +1,91 @@
+"""SQL: a member's place in rooms, read: as many queries for one room as for a thousand."""
+
+from collections.abc import Sequence
+
+from synapse_like.features.unread.counting import (
+    ALL_THREADS,
+    Correction,
+    Counts,
+    ModeChange,
+    Point,
+    Standing,
+    StoredMode,
+)
+from synapse_like.toolkit.db import Transaction
+from synapse_like.toolkit.db.transaction import Row
+
+_HEADS = "SELECT room_nid, notified, highlighted FROM room_heads WHERE room_nid IN :room_nids"
+_MARKS = """
+    SELECT room_nid, thread, number, notified, highlighted FROM unread_marks
+    WHERE user_id = :user_id AND room_nid IN :room_nids
+"""
+_MODES = """
+    SELECT room_nid, number, mode, notified, highlighted FROM unread_modes
+    WHERE user_id = :user_id AND room_nid IN :room_nids ORDER BY room_nid, number
+"""
+_AFTER_MARK = """
+    JOIN unread_marks m ON m.user_id = :user_id AND m.room_nid = x.room_nid AND m.thread = ''
+    WHERE x.room_nid IN :room_nids AND x.number > m.number
+"""
+_THREADS = f"SELECT x.room_nid, x.thread, x.notified, x.highlighted FROM unread_threads x {_AFTER_MARK}"
+_CORRECTIONS = f"""
+    SELECT x.room_nid, x.number, x.thread, x.notify, x.highlight FROM unread_corrections x {_AFTER_MARK}
+"""
+_DEVIATIONS = """
+    SELECT d.room_nid, d.thread, sum(d.notify), sum(d.highlight) FROM unread_deviations d
+    LEFT JOIN unread_marks a ON a.user_id = d.user_id AND a.room_nid = d.room_nid AND a.thread = ''
+    LEFT JOIN unread_marks t ON t.user_id = d.user_id AND t.room_nid = d.room_nid AND t.thread = d.thread
+    WHERE d.user_id = :user_id AND d.room_nid IN :room_nids
+        AND d.number > coalesce(a.number, 0) AND d.number > coalesce(t.number, 0)
+    GROUP BY d.room_nid, d.thread
+"""
+_PROBES = """
+    WITH asked (room_nid, thread, number) AS (VALUES :rows)
+    SELECT asked.room_nid, asked.thread, asked.number, e.notified, e.highlighted FROM asked
+    JOIN events e ON e.room_nid = asked.room_nid AND e.number = (
+        SELECT max(n.number) FROM events n WHERE n.room_nid = asked.room_nid AND n.thread = asked.thread
+            AND n.number <= asked.number AND n.number > 0 AND n.kind = 0)
+"""
+_CHANGED = """
+    WITH asked (user_id, room_nid, after_number) AS (VALUES :rows)
+    SELECT DISTINCT m.room_nid FROM asked JOIN unread_marks m
+        ON m.user_id = asked.user_id AND m.room_nid = asked.room_nid AND m.changed > asked.after_number
+"""
+
+
+def standings(transaction: Transaction, user_id: str, room_nids: Sequence[int]) -> dict[int, Standing]:
+    """A user's place in rooms, by the rooms' numbers."""
+    found = {nid: Standing() for nid in room_nids}
+    if not found:
+        return found
+    asked = {"user_id": user_id, "room_nids": room_nids}
+    for nid, *counters in transaction.all(_HEADS, room_nids=room_nids):
+        found[nid].now = _counts(counters)
+    for nid, thread, number, *counters in transaction.all(_MARKS, **asked):
+        found[nid].marks[thread] = Point(number, _counts(counters))
+    for nid, number, mode, *counters in transaction.all(_MODES, **asked):
+        found[nid].modes.append(ModeChange(Point(number, _counts(counters)), StoredMode(mode)))
+    for nid, thread, *counters in transaction.all(_THREADS, **asked):
+        found[nid].threads[thread] = _counts(counters)
+    for nid, thread, *sums in transaction.all(_DEVIATIONS, **asked):
+        found[nid].deviations[thread] = _counts(sums)
+    for nid, number, thread, *counts in transaction.all(_CORRECTIONS, **asked):
+        found[nid].corrections.append(Correction(number, thread, _counts(counts)))
+    _probe(transaction, found)
+    return found
+
+
+def _probe(transaction: Transaction, found: dict[int, Standing]) -> None:
+    """Look up where threads stood at the places that matter; one query, if any."""
+    asked = {(nid, *place) for nid, s in found.items() if ALL_THREADS in s.marks for place in s.missing()}
+    for nid, thread, number, *counters in transaction.query_rows(_PROBES, sorted(asked)):
+        found[nid].probed[thread, number] = _counts(counters)
+
+
+def changed(transaction: Transaction, user_id: str, asked: Sequence[tuple[int, int]]) -> set[int]:
+    """Those of the rooms in which the user has read something, each after a number: (room, after) in."""
+    return {nid for (nid,) in transaction.query_rows(_CHANGED, [(user_id, *room) for room in asked])}
+
+
+def _counts(row: Sequence[int] | Row) -> Counts:
+    return int(row[0]), int(row[1])

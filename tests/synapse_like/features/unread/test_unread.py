@@ -1,0 +1,244 @@
+"""Unread counts as clients see them in /sync."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.kit.caught_up import caught_up
+from tests.kit.homeserver import TestServer
+
+THREADS = '{"room":{"timeline":{"unread_thread_notifications":true}}}'
+
+
+class Pair:
+    """Ann, who writes, and Ben, who reads, in one room; Cat makes it more than a chat of two."""
+
+    def __init__(self, server: TestServer) -> None:
+        self.server = server
+        self.ann = self.ben = self.cat = self.room = ""
+        self.since: str | None = None
+        self._sent = 0
+
+    async def meet(self) -> None:
+        self.ann, self.ben, self.cat = [await self.server.register(name) for name in ("ann", "ben", "cat")]
+        self.room = await self.server.create_room(self.ann, preset="public_chat")
+        for token in (self.ben, self.cat):
+            await self.server.join(token, self.room)
+
+    async def send(self, text: str, token: str = "", **content: Any) -> str:
+        self._sent += 1
+        path = f"/rooms/{quote(self.room)}/send/m.room.message/t{self._sent}"
+        body = {"msgtype": "m.text", "body": text, **content}
+        return str((await self.server.ok("PUT", path, body, token=token or self.ann))["event_id"])
+
+    async def reply(self, root: str, text: str, **content: Any) -> str:
+        return await self.send(text, **{"m.relates_to": {"rel_type": "m.thread", "event_id": root}}, **content)
+
+    async def read(self, event_id: str, thread: str | None = None, kind: str = "m.read") -> None:
+        path = f"/rooms/{quote(self.room)}/receipt/{kind}/{quote(event_id)}"
+        await self.server.ok("POST", path, {"thread_id": thread} if thread else {}, token=self.ben)
+
+    async def redact(self, event_id: str) -> None:
+        path = f"/rooms/{quote(self.room)}/redact/{quote(event_id)}/r{event_id[1:9]}"
+        await self.server.ok("PUT", path, {}, token=self.ann)
+
+    async def mute(self) -> None:
+        rule = {"actions": []}
+        await self.server.ok("PUT", f"/pushrules/global/room/{quote(self.room)}", rule, token=self.ben)
+
+    async def unread(self, token: str = "") -> tuple[int, int]:
+        """(notifications, highlights) by an initial sync, which an incremental one must agree with."""
+        return _counts((await self._told(token or self.ben, None))["unread_notifications"])
+
+    async def told(self) -> tuple[int, int] | None:
+        """What the next incremental sync of Ben's tells of the room, None if nothing."""
+        await caught_up(self.server)
+        answer = await self.server.sync(self.ben, self.since)
+        self.since = answer["next_batch"]
+        room = answer.get("rooms", {}).get("join", {}).get(self.room, {})
+        return _counts(room["unread_notifications"]) if "unread_notifications" in room else None
+
+    async def threads(self) -> tuple[tuple[int, int], dict[str, tuple[int, int]]]:
+        """The main timeline's counts, and those of threads."""
+        room = await self._told(self.ben, THREADS)
+        threads = room.get("unread_thread_notifications", {})
+        return _counts(room["unread_notifications"]), {root: _counts(counts) for root, counts in threads.items()}
+
+    async def _told(self, token: str, chosen: str | None) -> Any:
+        await caught_up(self.server)
+        answer = await self.server.sync(token, **({"filter": chosen} if chosen else {}))
+        return answer["rooms"]["join"][self.room]
+
+
+def _counts(part: Any) -> tuple[int, int]:
+    return part["notification_count"], part["highlight_count"]
+
+
+@pytest.fixture
+async def pair(server: TestServer) -> Pair:
+    met = Pair(server)
+    await met.meet()
+    return met
+
+
+MENTION = {"m.mentions": {"user_ids": ["@ben:test"]}}
+
+
+async def test_messages_of_others_count(pair: Pair) -> None:
+    assert await pair.unread() == (0, 0)
+    await pair.send("one")
+    await pair.send("two", **MENTION)
+    assert await pair.unread() == (2, 1)
+    assert await pair.unread(pair.ann) == (0, 0)
+    assert await pair.unread(pair.cat) == (2, 0)
+
+
+async def test_incremental_syncs_tell_the_counts(pair: Pair) -> None:
+    await pair.told()
+    first = await pair.send("one")
+    assert await pair.told() == (1, 0)
+    await pair.send("two", **MENTION)
+    assert await pair.told() == (2, 1)
+    await pair.read(first)
+    assert await pair.told() == (1, 1)
+    assert await pair.told() is None
+    await pair.send("three")
+    assert await pair.told() == (2, 1) == await pair.unread()
+
+
+async def test_a_private_receipt_counts_too_and_none_goes_back(pair: Pair) -> None:
+    first, second = await pair.send("one"), await pair.send("two")
+    await pair.read(second, kind="m.read.private")
+    await pair.read(first)
+    assert await pair.told() == (0, 0)
+
+
+async def test_who_writes_has_read(pair: Pair) -> None:
+    await pair.send("one", **MENTION)
+    await pair.told()
+    await pair.send("my own", pair.ben)
+    assert await pair.told() == (0, 0) == await pair.unread()
+    await pair.send("two")
+    assert await pair.told() == (1, 0) == await pair.unread()
+
+
+async def test_what_is_redacted_does_not_count(pair: Pair) -> None:
+    first, second = await pair.send("one"), await pair.send("two", **MENTION)
+    await pair.told()
+    await pair.redact(second)
+    assert await pair.told() == (1, 0) == await pair.unread()
+    await pair.read(first)
+    await pair.redact(first)
+    assert await pair.told() == (0, 0) == await pair.unread()
+
+
+async def test_a_muted_room_counts_no_more_and_keeps_what_it_had(pair: Pair) -> None:
+    await pair.send("one")
+    await pair.told()
+    await pair.mute()
+    await pair.send("two")
+    await pair.send("three", **MENTION)
+    assert await pair.told() == (2, 1) == await pair.unread()
+    await pair.server.ok("DELETE", f"/pushrules/global/room/{quote(pair.room)}", token=pair.ben)
+    last = await pair.send("four")
+    assert await pair.told() == (3, 1) == await pair.unread()
+    await pair.read(last)
+    assert await pair.told() == (0, 0) == await pair.unread()
+
+
+async def test_keywords_highlight(pair: Pair) -> None:
+    rule = {"pattern": "cake", "actions": ["notify", {"set_tweak": "highlight"}]}
+    await pair.server.ok("PUT", "/pushrules/global/content/cake", rule, token=pair.ben)
+    await pair.send("there is Cake")
+    await pair.send("pancakes")
+    assert await pair.unread() == (2, 1)
+    assert await pair.unread(pair.cat) == (2, 0)
+
+
+async def test_rules_that_were_changed_before_a_room_is_loaded_count(pair: Pair) -> None:
+    pair.server.rooms.live.drop_all()
+    await pair.mute()
+    await pair.send("one")
+    assert await pair.unread() == (0, 0)
+    pair.server.rooms.live.drop_all()
+    await pair.send("two")
+    assert await pair.unread() == (0, 0)
+    assert await pair.unread(pair.cat) == (2, 0)
+
+
+async def test_own_rules_count_from_the_join_on(pair: Pair) -> None:
+    dan = await pair.server.register("dan")
+    rule = {"actions": []}
+    await pair.send("before")
+    await pair.server.ok("PUT", f"/pushrules/global/room/{quote(pair.room)}", rule, token=dan)
+    await pair.server.join(dan, pair.room)
+    await pair.send("after")
+    assert await pair.unread(dan) == (0, 0)
+
+
+async def test_who_comes_back_has_read_everything(pair: Pair) -> None:
+    await pair.send("one", **MENTION)
+    await pair.server.ok("POST", f"/rooms/{quote(pair.room)}/leave", {}, token=pair.ben)
+    await pair.send("two")
+    await pair.server.join(pair.ben, pair.room)
+    assert await pair.unread() == (0, 0)
+    await pair.send("three")
+    assert await pair.unread() == (1, 0)
+
+
+async def test_threads_count_by_themselves(pair: Pair) -> None:
+    root = await pair.send("root")
+    await pair.reply(root, "a")
+    last = await pair.reply(root, "b", **MENTION)
+    assert await pair.threads() == ((1, 0), {root: (2, 1)})
+    assert await pair.unread() == (3, 1)
+    await pair.read(last, thread=root)
+    assert await pair.threads() == ((1, 0), {})
+    await pair.reply(root, "c")
+    pair.server.rooms.live.drop_all()
+    await pair.reply(root, "d")
+    assert await pair.threads() == ((1, 0), {root: (2, 0)})
+    await pair.read(root, thread="main")
+    assert await pair.threads() == ((0, 0), {root: (2, 0)})
+    await pair.read(await pair.reply(root, "e"))
+    assert await pair.threads() == ((0, 0), {})
+
+
+async def test_a_chat_of_two_counts(server: TestServer) -> None:
+    pair = Pair(server)
+    pair.ann, pair.ben = await server.register("ann"), await server.register("ben")
+    pair.room = await server.create_room(pair.ann, invite=["@ben:test"], is_direct=True)
+    await server.join(pair.ben, pair.room)
+    await pair.send("one")
+    assert await pair.unread() == (1, 0)
+
+
+async def test_counts_take_as_many_queries_for_many_rooms_as_for_one(pair: Pair) -> None:
+    async def queries() -> int:
+        await caught_up(pair.server)
+        pair.server.queries.clear()
+        await pair.server.sync(pair.ben)
+        return len([text for text in pair.server.queries if "unread" in text or "notified" in text])
+
+    root = await pair.send("one")
+    await pair.reply(root, "a")
+    few = await queries()
+    for _ in range(3):
+        pair.room = await pair.server.create_room(pair.ann, preset="public_chat")
+        await pair.server.join(pair.ben, pair.room)
+        root = await pair.send("root")
+        await pair.reply(root, "a")
+    assert await queries() == few
+
+
+async def test_a_woken_sync_asks_the_database_nothing_about_counts(pair: Pair) -> None:
+    await pair.told()
+    await pair.send("one")
+    await pair.told()
+    event = await pair.send("two", **MENTION)
+    await pair.read(event)
+    await caught_up(pair.server)
+    pair.server.queries.clear()
+    assert await pair.told() == (0, 0)
+    assert not [text for text in pair.server.queries if "unread" in text]
