@@ -1,11 +1,24 @@
-"""What tests of accounts and sessions do again and again."""
+"""What tests of accounts do again and again; and a server on SQLite alone, for what is not about SQL."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from synapse_like.features.accounts import Accounts
-from tests.kit.homeserver import Answer, TestServer
+from tests.kit.homeserver import Answer, TestServer, settings, start
 
 PASSWORD = "wordpass-1"
+
+
+@pytest.fixture(name="server")
+async def sqlite_server(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TestServer]:
+    """A started server; `@pytest.mark.config(key=value)` changes its configuration."""
+    mark = request.node.get_closest_marker("config")
+    started = await start(settings("sqlite", tmp_path, mark.kwargs if mark else {}))
+    yield started
+    await started.homeserver.stop()
 
 
 def move_clock(server: TestServer, milliseconds: int) -> None:

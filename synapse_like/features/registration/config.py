@@ -1,4 +1,4 @@
-"""Who may register."""
+"""The keys of registration: who may make an account."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from synapse_like.features.accounts import Accounts, Departures
-from tests.kit.accounts import PASSWORD, is_alive, log_in, proof, session
-from tests.kit.homeserver import TestServer, server
+from tests.kit.accounts import PASSWORD, is_alive, log_in, proof, session, sqlite_server
+from tests.kit.homeserver import TestServer
 
-__all__ = ["server"]
+__all__ = ["sqlite_server"]
 
 
 async def test_the_password_is_changed_and_other_sessions_end(server: TestServer) -> None:

@@ -9,10 +9,10 @@ from synapse_like.features.accounts.config import AccountsConfig, PasswordPolicy
 from synapse_like.matrix.errors import InvalidParam, WeakPassword
 from synapse_like.toolkit.config import Secret
 from synapse_like.toolkit.passwords import is_password
-from tests.kit.accounts import log_in
-from tests.kit.homeserver import TestServer, server
+from tests.kit.accounts import log_in, sqlite_server
+from tests.kit.homeserver import TestServer
 
-__all__ = ["server"]
+__all__ = ["sqlite_server"]
 
 STRICT = PasswordPolicy(
     enabled=True,

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.kit.accounts import PASSWORD, is_alive, log_in, session
-from tests.kit.homeserver import TestServer, server
+from tests.kit.accounts import PASSWORD, is_alive, log_in, session, sqlite_server
+from tests.kit.homeserver import TestServer
 
-__all__ = ["server"]
+__all__ = ["sqlite_server"]
 
 ONCE = {"per_second": 0.0001, "burst_count": 1}
 FREELY = {"per_second": 1000, "burst_count": 1000}

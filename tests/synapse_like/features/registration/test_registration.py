@@ -6,10 +6,10 @@ import pytest
 
 from synapse_like.features.accounts import Accounts
 from synapse_like.features.registration.config import RegistrationConfig
-from tests.kit.accounts import PASSWORD, is_alive, log_in
-from tests.kit.homeserver import Answer, TestServer, server
+from tests.kit.accounts import PASSWORD, is_alive, log_in, sqlite_server
+from tests.kit.homeserver import Answer, TestServer
 
-__all__ = ["server"]
+__all__ = ["sqlite_server"]
 
 ONCE = {"per_second": 0.0001, "burst_count": 1}
 DUMMY = {"type": "m.login.dummy"}

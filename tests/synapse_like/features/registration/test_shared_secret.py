@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from tests.kit.accounts import PASSWORD, is_alive, log_in, move_clock
-from tests.kit.homeserver import Answer, TestServer, server
+from tests.kit.accounts import PASSWORD, is_alive, log_in, move_clock, sqlite_server
+from tests.kit.homeserver import Answer, TestServer
 from workers.cli.registering import proof
 
-__all__ = ["server"]
+__all__ = ["sqlite_server"]
 
 PATH = "/_synapse/admin/v1/register"
 

@@ -1,4 +1,4 @@
-"""The form of tokens."""
+"""The form of tokens: made, changed, made up."""
 
 from hypothesis import given
 from hypothesis import strategies as st

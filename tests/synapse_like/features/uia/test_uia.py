@@ -30,10 +30,16 @@ async def asked(server: TestServer, auth: Any, **options: Any) -> dict[str, Any]
     return caught.value.body()
 
 
+async def count(server: TestServer, table: str) -> int:
+    """The rows of a table."""
+    row = await server.homeserver.kit.database.read(lambda txn: txn.one(f"SELECT COUNT(*) FROM {table}"))
+    return int(row[0]) if row else 0
+
+
 async def test_flows_are_offered(server: TestServer) -> None:
     body = await asked(server, None)
     assert body.pop("session")
-    params = {"m.login.dummy": {}, "m.login.registration_token": {}}
+    params: dict[str, Any] = {"m.login.dummy": {}, "m.login.registration_token": {}}
     assert body == {"flows": [{"stages": BOTH[0]}], "params": params, "completed": []}
 
 
@@ -84,8 +90,7 @@ async def test_an_old_session_is_forgotten(server: TestServer) -> None:
         await uia_of(server).confirm({"session": session}, [["m.login.dummy"]], "test")
     await uia_of(server).purge()
     for table in ("uia_sessions", "uia_stages"):
-        query = f"SELECT COUNT(*) FROM {table}"
-        assert await server.homeserver.kit.database.read(lambda txn, query=query: txn.one(query)) == (0,)
+        assert await count(server, table) == 0
 
 
 async def change_password(server: TestServer, token: str, auth: Any) -> Answer:
