@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from synapse_like.features.membership.config import MembershipConfig
+from synapse_like.features.membership.guests import are_welcome
 from synapse_like.matrix.errors import Forbidden, GuestAccessForbidden, InvalidParam
 from synapse_like.matrix.ids import is_valid_user_id
 from synapse_like.rooms.live import LiveRoom
@@ -24,10 +25,8 @@ class MembershipLimits:
         """A join of a room that this server is in."""
         self._limiter.check("rc_joins.local", requester.user_id, self._limits.rc_joins.local)
         self._limiter.check("rc_joins_per_room", room.identity.room_id, self._limits.rc_joins_per_room)
-        if requester.is_guest:
-            access = room.state_event("m.room.guest_access")
-            if access is None or access.content.get("guest_access") != "can_join":
-                raise GuestAccessForbidden("Guests may not join this room")
+        if requester.is_guest and not are_welcome(room):
+            raise GuestAccessForbidden("Guests may not join this room")
 
     def check_invites(self, requester: Requester, room_id: str | None, targets: Sequence[str]) -> None:
         """Invites by one user, to a room that exists or (None) to one that is being made."""

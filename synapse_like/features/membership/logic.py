@@ -10,6 +10,7 @@ from typing import Any
 
 from synapse_like.features.membership import sql
 from synapse_like.features.membership.config import MembershipConfig
+from synapse_like.features.membership.guests import GUEST, are_welcome, guests_in, mark_of
 from synapse_like.features.membership.limits import MembershipLimits
 from synapse_like.features.membership.profile import ProfileOf, no_profile
 from synapse_like.features.membership.restricted import authoriser_of_join
@@ -170,7 +171,18 @@ class Membership:
                 return
             if (member.display_name, member.avatar_url) == (profile.display_name, profile.avatar_url):
                 return
-            await self._send(Change(room, user_id, user_id, "join", profile.content()))
+            content = {**profile.content(), **await mark_of(member.event_id, self._rooms)}
+            await self._send(Change(room, user_id, user_id, "join", content))
+
+    async def remove_guests(self, room_id: str) -> None:
+        """Let all local guests leave a room that is closed to guests; nothing happens if it is not.
+
+        Source: Client-Server API, "Guest Access".
+        """
+        room = await self._room(room_id)
+        if not are_welcome(room):
+            for user_id in await guests_in(room, self._rooms):
+                await self.leave(user_id, room_id)
 
     async def invite_content(self, target: str, *, is_direct: bool = False) -> dict[str, Any]:
         """The content of an invite, for rooms that are being made."""
@@ -201,7 +213,7 @@ class Membership:
                 await self._rooms.creation.send(room_id, invite_by_proof(room, user_id, proof, server_name))
             authoriser = await authoriser_of_join(room, user_id, self._rooms)
             vouched = {"join_authorised_via_users_server": authoriser} if authoriser else {}
-            guest = {"kind": "guest"} if requester.is_guest else {}
+            guest = GUEST if requester.is_guest else {}
             profile = (await self.profile_of(user_id)).content()
             return await self._send(Change(room, user_id, user_id, "join", {**profile, **content, **guest, **vouched}))
 

@@ -1,4 +1,4 @@
-"""SQL of reports."""
+"""SQL of reports: one table, written and never changed."""
 
 from synapse_like.toolkit.db import Transaction
 

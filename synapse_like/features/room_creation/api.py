@@ -1,4 +1,4 @@
-"""POST /createRoom."""
+"""The endpoint POST /createRoom, and the room versions that clients are told of."""
 
 from typing import Any
 

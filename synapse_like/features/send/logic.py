@@ -24,6 +24,7 @@ from synapse_like.toolkit.ratelimit import RateLimiter
 from synapse_like.toolkit.turns import Turns
 
 REDACTION = "m.room.redaction"
+GUEST_ACCESS = "m.room.guest_access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,10 @@ class Sending:
         if event_type == SERVER_ACL and state_key == "":
             check_server_acl(content, self._rooms.identity.server_name)
         draft = Draft(type=event_type, sender=requester.user_id, state_key=state_key, content=content)
-        return await self._rooms.creation.send(room_id, draft)
+        event_id = await self._rooms.creation.send(room_id, draft)
+        if event_type == GUEST_ACCESS and state_key == "":
+            await self._membership.remove_guests(room_id)
+        return event_id
 
     async def _joined(self, requester: Requester, room_id: str) -> LiveRoom:
         try:

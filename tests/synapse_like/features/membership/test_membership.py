@@ -204,6 +204,18 @@ async def test_guests_join_only_where_they_may(house: TestServer) -> None:
     assert (await _member_event(house, opened, "guest")).event.content["kind"] == "guest"
 
 
+async def test_guests_leave_when_they_are_not_welcome_any_more(house: TestServer) -> None:
+    state = [{"type": "m.room.guest_access", "content": _CAN_JOIN}]
+    room_id = await house.create_room("alice", preset="public_chat", initial_state=state)
+    await done(house, "?guest", room_id, "join")
+    await done(house, "bob", room_id, "join")
+    await set_state(house, "alice", room_id, "m.room.guest_access", {**_CAN_JOIN, "x": 1})
+    assert await member_of(house, room_id, "guest") == "join"
+    await set_state(house, "alice", room_id, "m.room.guest_access", {"guest_access": "forbidden"})
+    assert await member_of(house, room_id, "guest") == "leave"
+    assert await member_of(house, room_id, "bob") == "join"
+
+
 _CAN_JOIN = {"guest_access": "can_join"}
 
 
