@@ -9,7 +9,7 @@ from synapse_like.rooms.event_store import StoredEvent
 from synapse_like.rooms.facts import TRUNK, Kind, StateRef
 from synapse_like.rooms.sql import state_history as sql
 from synapse_like.rooms.sql.state_history import NEWEST_VERSION, Part, Point
-from synapse_like.rooms.timeline import whole_event
+from synapse_like.rooms.timeline import Peek, no_memory, whole_event
 from synapse_like.toolkit.db import Transaction
 
 StateKey = tuple[str, str]
@@ -37,26 +37,29 @@ def events_at(
     part: Part = _EVERYTHING,
     *,
     upto: int | None = None,
+    peek: Peek = no_memory,
 ) -> list[StoredEvent]:
     """The events of a state, in no order. `upto`: as of that number of the room's log, if it is before `ref`."""
     point = Point(room_nid, ref.branch, ref.version, *(() if upto is None else (upto,)))
-    return [whole_event(row) for row in sql.events(transaction, point, part)]
+    return [whole_event(row, peek) for row in sql.events(transaction, point, part)]
 
 
-def state_after(transaction: Transaction, event: StoredEvent, part: Part = _EVERYTHING) -> list[StoredEvent]:
+def state_after(
+    transaction: Transaction, event: StoredEvent, part: Part = _EVERYTHING, *, peek: Peek = no_memory
+) -> list[StoredEvent]:
     """The events of the state after an event: the state before it, and the event itself if it is state."""
-    before = events_at(transaction, event.room_nid, event.before, part)
+    before = events_at(transaction, event.room_nid, event.before, part, peek=peek)
     if not event.event.is_state or event.kind is Kind.REJECTED:
         return before
     return [*(each for each in before if each.event.key != event.event.key), event]
 
 
 def events_of_keys(
-    transaction: Transaction, room_nid: int, ref: StateRef, keys: Sequence[StateKey]
+    transaction: Transaction, room_nid: int, ref: StateRef, keys: Sequence[StateKey], *, peek: Peek = no_memory
 ) -> dict[StateKey, StoredEvent]:
     """The events of some keys of a state, as far as they are set."""
     rows = sql.events_of_keys(transaction, Point(room_nid, ref.branch, ref.version), keys)
-    return {event.event.key: event for event in map(whole_event, rows)}
+    return {event.event.key: event for event in (whole_event(row, peek) for row in rows)}
 
 
 def event_at(transaction: Transaction, room_nid: int, ref: StateRef, key: StateKey) -> StoredEvent | None:

@@ -3,8 +3,8 @@
 Everything here runs within one snapshot, in a database thread. Rules of single events are in `matrix.visibility`.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import orjson
@@ -24,6 +24,14 @@ from synapse_like.toolkit.db.transaction import Row
 START = Place(0, -(2**62))
 """Before every event."""
 _NOTHING_SEEN = -(2**63)
+
+Peek = Callable[[str], StoredEvent | None]
+"""Events that are in memory (`EventStore.peek`): their rows need not be parsed, and their JSON is there already."""
+
+
+def no_memory(_: str) -> StoredEvent | None:
+    """Nothing is in memory."""
+    return None
 
 
 class Right(Enum):
@@ -112,23 +120,31 @@ def page(
     bound: int,
     *,
     is_backward: bool,
+    peek: Peek = no_memory,
 ) -> list[StoredEvent]:
     """The first `bound` events between two ends, as far as the view goes; not yet checked against the view's past."""
     span = Span(_end(low), _end(_nearer(high, view.end)))
     reader = (view.past.user_id, device_id or "")
     rows = sql.page(transaction, view.room_nid, span, wanted, reader, bound, is_backward=is_backward)
-    return own_events(rows, reader)
+    return own_events(rows, reader, peek)
 
 
 def around(
-    transaction: Transaction, view: View, event_id: str, device_id: str | None, *, before: int, after: int
+    transaction: Transaction,
+    view: View,
+    event_id: str,
+    device_id: str | None,
+    *,
+    before: int,
+    after: int,
+    peek: Peek = no_memory,
 ) -> tuple[list[StoredEvent], StoredEvent | None, list[StoredEvent]]:
     """An event with its neighbours on both sides, oldest first; None if the view has no such event.
 
     Neighbours are not yet checked against the view's past; the event is.
     """
     reader = (view.past.user_id, device_id or "")
-    events = own_events(sql.around(transaction, view.room_nid, event_id, reader, before, after), reader)
+    events = own_events(sql.around(transaction, view.room_nid, event_id, reader, before, after), reader, peek)
     index = next((i for i, event in enumerate(events) if event.event_id == event_id), None)
     if index is None or not view.past.shows(events[index]):
         return [], None, []
@@ -164,8 +180,11 @@ def rendered(past: Past, events: Iterable[StoredEvent], device_id: str | None, n
     ]
 
 
-def whole_event(row: Row) -> StoredEvent:
-    """An event and its redaction out of the columns `sql.timeline.WHOLE`."""
+def whole_event(row: Row, peek: Peek = no_memory) -> StoredEvent:
+    """An event and its redaction out of the columns `sql.timeline.WHOLE`, or from memory if it is not older there."""
+    kept = peek(row[0])
+    if kept is not None and kept.number == row[3] and (row[17] is None or kept.redaction is not None):
+        return kept
     event = stored(row)
     if row[17] is not None:
         event_id, number, kind, received_ms, branch, version, text, extras = row[18:26]
@@ -174,13 +193,13 @@ def whole_event(row: Row) -> StoredEvent:
     return event
 
 
-def own_events(rows: Sequence[Row], reader: tuple[str, str]) -> list[StoredEvent]:
+def own_events(rows: Sequence[Row], reader: tuple[str, str], peek: Peek = no_memory) -> list[StoredEvent]:
     """Events out of `WHOLE` and a transaction id of the reader (user, device)."""
     events = []
     for row in rows:
-        event = whole_event(row)
-        if row[26] is not None:
-            event.transaction = (*reader, row[26])
+        event = whole_event(row, peek)
+        if row[26] is not None and event.transaction is None:
+            event = replace(event, transaction=(*reader, row[26]))
         events.append(event)
     return events
 

@@ -18,7 +18,7 @@ __all__ = ["FEATURE", "History", "Pagination", "TimelineTokens", "Token", "seen_
 def build(kit: Kit, rooms: Rooms, preferences: UserData) -> Built:
     """The endpoints, and the times by which events are found."""
     tokens = TimelineTokens(rooms.reader)
-    history = History(kit.database, kit.clock, preferences)
+    history = History(kit.database, kit.clock, preferences, rooms.events)
     return Built(fronts=[history, tokens], apis=[HistoryApi(history, tokens)], effects=[keep_times])
 
 

@@ -1,7 +1,7 @@
 """Pages of a room's past. Each answer comes from one snapshot and at most three queries."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from synapse_like.features.history import sql
 from synapse_like.features.history.pages import Page, cut, cut_forward, wanted_of
@@ -9,11 +9,11 @@ from synapse_like.features.history.tokens import Token, bound_of
 from synapse_like.matrix.errors import Forbidden, NotFound
 from synapse_like.matrix.filters import EVERY_EVENT, RoomEventFilter
 from synapse_like.rooms import timeline
-from synapse_like.rooms.event_store import StoredEvent
+from synapse_like.rooms.event_store import EventStore, StoredEvent
 from synapse_like.rooms.places import END, Place
 from synapse_like.rooms.sql.timeline import room_of_event
 from synapse_like.rooms.state_history import Part, events_of_keys, state_after
-from synapse_like.rooms.timeline import START, Bound, View, place_after, rendered, view_of
+from synapse_like.rooms.timeline import START, Bound, Peek, View, place_after, rendered, view_of
 from synapse_like.sync.ports import Preferences
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
@@ -58,20 +58,14 @@ class Context:
     end: Place
 
 
-@dataclass(slots=True)
-class _Found:
-    view: View
-    events: list[StoredEvent] = field(default_factory=list)
-    state: list[StoredEvent] = field(default_factory=list)
-
-
 class History:
     """Reads the past of rooms for users."""
 
-    def __init__(self, database: Database, clock: Clock, preferences: Preferences) -> None:
+    def __init__(self, database: Database, clock: Clock, preferences: Preferences, events: EventStore) -> None:
         self._database = database
         self._clock = clock
         self._preferences = preferences
+        self._peek = events.peek
 
     async def messages(self, requester: Requester, room_id: str, question: Pagination) -> Messages:
         """A page of the timeline. Raises Forbidden."""
@@ -79,8 +73,8 @@ class History:
 
         def read(txn: Transaction) -> tuple[View, Page, list[StoredEvent]]:
             view = view_of(txn, requester.user_id, room_id)
-            page = _page(txn, view, question, requester.device_id, room_id, ignored)
-            return view, page, _lazily_loaded(txn, view, page.events, question.filter)
+            page = self._page(txn, view, question, requester, room_id, ignored)
+            return view, page, _lazily_loaded(txn, view, page.events, question.filter, self._peek)
 
         view, page, state = await self._database.read(read)
         has_reached_end = page.end is None and question.end is not None and bool(page.events)
@@ -102,13 +96,13 @@ class History:
         def read(txn: Transaction) -> tuple[View, tuple[list[StoredEvent], StoredEvent, list[StoredEvent]], _State]:
             view = view_of(txn, requester.user_id, room_id)
             earlier, event, later = timeline.around(
-                txn, view, event_id, requester.device_id, before=before, after=after
+                txn, view, event_id, requester.device_id, before=before, after=after, peek=self._peek
             )
             if event is None:
                 raise NotFound("Event not found")
             shown = _shown(view, room_id, chosen, ignored)
             earlier, later = [e for e in earlier if shown(e)], [e for e in later if shown(e)]
-            state = _state_around(txn, [*earlier, event, *later], chosen)
+            state = _state_around(txn, [*earlier, event, *later], chosen, self._peek)
             return view, (earlier, event, later), state
 
         view, (earlier, event, later), state = await self._database.read(read)
@@ -154,6 +148,27 @@ class History:
             raise NotFound("There is no event in that direction")
         return event
 
+    def _page(
+        self,
+        txn: Transaction,
+        view: View,
+        question: Pagination,
+        requester: Requester,
+        room_id: str,
+        ignored: frozenset[str],
+    ) -> Page:
+        """The events of one page: the span is read once, generously where the filter asks what only we can tell."""
+        chosen, limit, is_backward = question.filter, question.limit, question.is_backward
+        if not chosen.allows_room(room_id):
+            return Page([], START, None)
+        low, high = (question.end, question.start) if is_backward else (question.start, question.end)
+        ends = bound_of(low, view.shard, Bound(START)), bound_of(high, view.shard, Bound(END))
+        wanted, step = wanted_of(chosen, limit, ignored)
+        events = timeline.page(
+            txn, view, *ends, wanted, requester.device_id, step, is_backward=is_backward, peek=self._peek
+        )
+        return (cut if is_backward else cut_forward)(events, _shown(view, room_id, chosen, ignored), limit, step)
+
     async def _ignored(self, requester: Requester) -> frozenset[str]:
         return await self._preferences.ignored_users(requester.user_id) - {requester.user_id}
 
@@ -162,31 +177,6 @@ class History:
 
 
 _State = list[StoredEvent]
-
-
-def _page(
-    txn: Transaction,
-    view: View,
-    question: Pagination,
-    device_id: str | None,
-    room_id: str,
-    ignored: frozenset[str],
-) -> Page:
-    """The events of one page: the span is read once, generously where the filter asks what only we can tell."""
-    ends = (question.end, question.start) if question.is_backward else (question.start, question.end)
-    low, high = (
-        bound_of(end, view.shard, default) for end, default in zip(ends, (Bound(START), Bound(END)), strict=True)
-    )
-    wanted, step = wanted_of(question.filter, question.limit, ignored)
-    if not question.filter.allows_room(room_id):
-        return Page([], START, None)
-    events = timeline.page(txn, view, low, high, wanted, device_id, step, is_backward=question.is_backward)
-    shown = _shown(view, room_id, question.filter, ignored)
-    return (
-        cut(events, shown, question.limit, step)
-        if question.is_backward
-        else cut_forward(events, shown, question.limit, step)
-    )
 
 
 def _shown(view: View, room_id: str, chosen: RoomEventFilter, ignored: frozenset[str]) -> Callable[[StoredEvent], bool]:
@@ -201,19 +191,21 @@ def _shown(view: View, room_id: str, chosen: RoomEventFilter, ignored: frozenset
 
 
 def _lazily_loaded(
-    txn: Transaction, view: View, events: Sequence[StoredEvent], chosen: RoomEventFilter
+    txn: Transaction, view: View, events: Sequence[StoredEvent], chosen: RoomEventFilter, peek: Peek
 ) -> list[StoredEvent]:
     """The membership of the senders at the newest event, for clients that load members lazily."""
     if not chosen.lazy_load_members or not events:
         return []
     newest = max(events, key=lambda event: event.place)
     keys = sorted({("m.room.member", event.event.sender) for event in events})
-    return list(events_of_keys(txn, view.room_nid, newest.before, keys).values())
+    return list(events_of_keys(txn, view.room_nid, newest.before, keys, peek=peek).values())
 
 
-def _state_around(txn: Transaction, events: Sequence[StoredEvent], chosen: RoomEventFilter) -> list[StoredEvent]:
+def _state_around(
+    txn: Transaction, events: Sequence[StoredEvent], chosen: RoomEventFilter, peek: Peek
+) -> list[StoredEvent]:
     """The state after the last event, as the filter wants it."""
     senders = sorted({event.event.sender for event in events})
     part = Part(has_members=False, users=senders) if chosen.lazy_load_members else Part()
-    state = state_after(txn, events[-1], part)
+    state = state_after(txn, events[-1], part, peek=peek)
     return [event for event in state if chosen.is_everything or chosen.allows(event.event)]

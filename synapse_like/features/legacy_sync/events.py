@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from replication.numbers import pack
+from synapse_like.features.history import seen_in
 from synapse_like.features.legacy_sync.places import place_in
 from synapse_like.rooms.access import Past, pasts
 from synapse_like.rooms.event_store import StoredEvent, stored_all
@@ -75,7 +76,7 @@ class EventStream:
             asked = [(view.room_nid, view.shard)]
         if since is None:
             return _News(now)
-        spans = [(nid, since.room_floor(shard), pack(shard, now.rooms[shard])) for nid, shard in asked]
+        spans = [(nid, seen_in(since, shard), pack(shard, now.rooms[shard])) for nid, shard in asked]
         rows = events_sql.newest_of_rooms(txn, spans, NEWEST_OF_A_ROOM)
         past = pasts(txn, user_id, [nid for nid, _ in asked])
         events = [(past[event.room_nid], event) for event in stored_all(txn, rows)]
@@ -89,7 +90,7 @@ class EventStream:
         changed = [
             room.event_id
             for room in rooms
-            if room.membership != "join" and room.number > since.room_floor(room.shard) and not room.is_forgotten
+            if room.membership != "join" and room.number > seen_in(since, room.shard) and not room.is_forgotten
         ]
         found = self._rooms.events.read(txn, changed) if changed else {}
         past = pasts(txn, user_id, [event.room_nid for event in found.values()])

@@ -14,7 +14,7 @@ __all__ = ["FEATURE", "RoomStates"]
 
 def build(kit: Kit, rooms: Rooms, tokens: TimelineTokens) -> Built:
     """The endpoints."""
-    states = RoomStates(kit.database, kit.clock)
+    states = RoomStates(kit.database, kit.clock, rooms.events)
     return Built(fronts=[states], apis=[StateApi(states), MembersApi(states, tokens, rooms.memberships)])
 
 

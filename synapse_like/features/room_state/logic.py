@@ -10,7 +10,7 @@ import orjson
 from synapse_like.features.history import Token, seen_in
 from synapse_like.features.room_state import sql
 from synapse_like.matrix.errors import NotFound
-from synapse_like.rooms.event_store import StoredEvent
+from synapse_like.rooms.event_store import EventStore, StoredEvent
 from synapse_like.rooms.sql.state_history import Part
 from synapse_like.rooms.state_history import event_at, events_at
 from synapse_like.rooms.timeline import Right, View, rendered, view_of, whole_event
@@ -39,15 +39,16 @@ class MemberQuestion:
 class RoomStates:
     """Reads the state of rooms for users."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, events: EventStore) -> None:
         self._database = database
         self._clock = clock
+        self._peek = events.peek
 
     async def state(self, requester: Requester, room_id: str) -> list[bytes]:
         """All state events, rendered. Raises Forbidden."""
 
         def read(txn: Transaction, view: View) -> list[StoredEvent]:
-            return events_at(txn, view.room_nid, view.state_ref)
+            return events_at(txn, view.room_nid, view.state_ref, peek=self._peek)
 
         view, events = await self._read(requester, room_id, read)
         return self._rendered(view, events, requester)
@@ -68,9 +69,9 @@ class RoomStates:
         def read(txn: Transaction, view: View) -> list[StoredEvent]:
             if view.right is not Right.DEPARTED and question.at is None:
                 rows = sql.members(txn, view.room_nid, question.membership, question.not_membership)
-                return [whole_event(row) for row in rows]
+                return [whole_event(row, self._peek) for row in rows]
             upto = None if question.at is None else seen_in(question.at, view.shard)
-            events = events_at(txn, view.room_nid, view.state_ref, Part(has_others=False), upto=upto)
+            events = events_at(txn, view.room_nid, view.state_ref, Part(has_others=False), upto=upto, peek=self._peek)
             return [event for event in events if question.allows(event.event.membership)]
 
         view, events = await self._read(requester, room_id, read)

@@ -203,10 +203,14 @@ async def test_transaction_ids_for_the_sending_device_only(server: Readers) -> N
         assert page["chunk"][0]["unsigned"].get("transaction_id") == expected
 
 
-async def test_redacted_events_say_why(server: Readers) -> None:
+@pytest.mark.parametrize("is_in_memory", [True, False])
+async def test_redacted_events_say_why(server: Readers, is_in_memory: bool) -> None:
     room_id = await server.found_room()
     event_id = await server.say("alice", room_id, "oops")
+    await server.get("alice", room_id, "messages", dir="b", limit=2)
     redaction = await server.redact("alice", room_id, event_id)
+    if not is_in_memory:
+        server.rooms.events._cache.clear()
     page = await server.get("alice", room_id, "messages", dir="b", limit=2)
     assert page["chunk"][1]["content"] == {}
     because = page["chunk"][1]["unsigned"]["redacted_because"]
