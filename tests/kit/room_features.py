@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet import reactor
 
-from synapse_like.features import directory, membership, reporting, room_creation, send, server, upgrade
+from synapse_like.features import accounts, directory, membership, reporting, room_creation, send, server, upgrade
 from synapse_like.matrix.filters import Filter
 from synapse_like.toolkit.feature import Built, Feature, Kit
 from synapse_like.toolkit.http import Requester
@@ -52,6 +52,7 @@ def build(kit: Kit) -> Built:
 STAND_IN = Feature(name="names", build=build, package="tests.kit")
 FEATURES = (
     server.FEATURE,
+    accounts.FEATURE,
     STAND_IN,
     directory.FEATURE,
     membership.FEATURE,

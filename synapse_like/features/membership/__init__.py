@@ -1,9 +1,12 @@
 """Membership: joining, inviting, knocking, leaving, forgetting, kicking, banning.
 
 A membership is an m.room.member event; the room's owner keeps those of local users in memory, so most of this needs no
-database. `Membership` is the front door; the feature of profiles sets its `profile_of`.
+database. Users of closed accounts leave everywhere.
+
+`Membership` is the front door; the feature of profiles sets its `profile_of`.
 """
 
+from synapse_like.features.accounts import Accounts
 from synapse_like.features.directory import Directory
 from synapse_like.features.membership.api import MembershipApi
 from synapse_like.features.membership.config import MembershipConfig
@@ -18,11 +21,16 @@ from synapse_like.toolkit.feature import Built, Feature, Kit
 __all__ = ["FEATURE", "MemberProfile", "Membership", "ProfileOf"]
 
 
-def build(kit: Kit, rooms: Rooms, directory: Directory) -> Built:
+def build(kit: Kit, rooms: Rooms, accounts: Accounts, directory: Directory) -> Built:
     """Put the feature together."""
     config = kit.config[MembershipConfig]
     limits = MembershipLimits(kit.limiter, kit.config[RateLimits], config, kit.server_name)
     membership = Membership(rooms, kit.database, limits, StrippedState(config.room_prejoin_state), config)
+
+    async def leave_all(user_id: str, is_erased: bool) -> None:
+        await membership.leave_all(user_id)
+
+    accounts.on_deactivated.append(leave_all)
     return Built(fronts=(membership,), apis=(MembershipApi(membership, directory),))
 
 
