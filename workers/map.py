@@ -32,7 +32,8 @@ def lines() -> Iterator[str]:
             name = feature
             yield f"\n{name}"
         writes = f"  writes {', '.join(endpoint.writes)}" if endpoint.writes else ""
-        yield f"  {endpoint.method:<6} {endpoint.paths[0]:<74} {endpoint.auth.value:<9} {endpoint.balance.value}{writes}"
+        who = f"{endpoint.auth.value:<9} {endpoint.balance.value}"
+        yield f"  {endpoint.method:<6} {endpoint.paths[0]:<74} {who}{writes}"
 
 
 def missing() -> list[tuple[str, str]]:

@@ -1,7 +1,9 @@
 """Puts the spine together: database, logs, readers, rooms. What features add comes in `build`."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from replication import sql
@@ -10,7 +12,7 @@ from replication.committer import Committer
 from replication.log import Log
 from replication.reader import Reader
 from replication.recent import RecentFacts
-from replication.shards import Holdings
+from replication.shards import LEASE_MS, Holdings
 from replication.streams import Storage, Stream
 from synapse_like.matrix.signing_keys import SigningKey
 from synapse_like.rooms import persist
@@ -29,7 +31,18 @@ from synapse_like.toolkit.feature import Kit
 
 FAMILIES = (ROOM, USER)
 OWNER = "main"
+RENEW_SECONDS = 5.0
+ANNOUNCE_SECONDS = 1.0
 _RECENT_EVENT_BYTES = 64 * 1024 * 1024
+
+
+OnLost = Callable[[], object]
+
+logger = logging.getLogger(__name__)
+
+
+def _go_on() -> None:
+    """Nobody wants to hear of lost shards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +80,22 @@ class Spine:
             holdings.held = await database.write(lambda txn, h=holdings: _take_all(txn, h))  # type: ignore[misc]
         await self.rooms.reader.start(self.kit.randomness.random_below(2**40) + 1)
 
+    def jobs(self) -> list[tuple[str, float, Callable[[], Any]]]:
+        """What the spine does every now and then: keep its leases, and say again how far its logs go."""
+        return [("leases", RENEW_SECONDS, self._renew), ("announce", ANNOUNCE_SECONDS, self._announce)]
+
+    async def _renew(self) -> None:
+        names = [holdings.family.name for holdings in self.holdings]
+
+        def renew(transaction: Transaction) -> None:
+            for name in names:
+                sql.renew_leases(transaction, name, OWNER, LEASE_MS)
+
+        await self.kit.database.write(renew)
+
+    async def _announce(self) -> None:
+        self.committer.announce()
+
     async def stop(self) -> None:
         """Commit what is queued, give the shards back, close the database."""
         await self.committer.idle()
@@ -76,8 +105,8 @@ class Spine:
         self.kit.database.close()
 
 
-def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices) -> Spine:
-    """The spine of a process that owns all shards."""
+def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: OnLost = _go_on) -> Spine:
+    """The spine of a process that owns all shards; `on_lost` is called if it does so no more."""
     bus = MemoryBus(kit.clock)
     holdings = [Holdings(family) for family in FAMILIES]
     committer = Committer(kit.database, bus, holdings)
@@ -85,7 +114,7 @@ def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices) -> Spine:
     identity = Identity(kit.server_name, signing_key)
     events = EventStore(kit.database)
     live = LiveRooms(kit.database, kit.clock, notices)
-    committer.on_fence_broken = lambda shard: live.drop_all()
+    committer.on_fence_broken = partial(_distrust, live, {h.family.name: h for h in holdings}, on_lost)
     numbers = Numbers(KeyNumbers(kit.database), NumberBlock(kit.database, "event"), RoomNumbers(kit.database))
     rooms = Rooms(
         identity=identity,
@@ -100,6 +129,15 @@ def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices) -> Spine:
         reader=Reader(kit.database, bus, FAMILIES),
     )
     return Spine(kit, rooms, committer, bus, holdings)
+
+
+def _distrust(live: LiveRooms, holdings: Mapping[str, Holdings], on_lost: OnLost, key: tuple[str, int]) -> None:
+    """What is in memory may be wrong: drop it. A process that has lost a shard has been replaced by another."""
+    live.drop_all()
+    family, shard = key
+    if shard not in holdings[family].held:
+        logger.critical("another process has taken %s shard %d over; stopping", family, shard)
+        on_lost()
 
 
 def _take_all(transaction: Transaction, holdings: Holdings) -> Any:

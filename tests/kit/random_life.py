@@ -152,6 +152,8 @@ class Life:
         await rooms.live.add_members(live, [STRANGER])
         member = live.members.get(STRANGER)
         known = [event for e in live.head.extremities if (event := await rooms.events.get_one(e.event_id))]
+        if not known:
+            return
         if member is not None and self.events.get(room_id) and self.random.random() < 0.6:
             old = await rooms.events.get_one(self.random.choice(self.events[room_id][-8:]))
             known = [old] if old is not None else known

@@ -40,7 +40,8 @@ class ServerApi:
     @endpoint("GET", "/_matrix/client/versions", auth=Auth.OPTIONAL)
     async def versions(self, request: Request[Any]) -> dict[str, Any]:
         """Which versions of the specification clients may use here."""
-        return {"versions": VERSIONS, "unstable_features": UNSTABLE_FEATURES}
+        unstable = {**UNSTABLE_FEATURES, **self._capabilities.unstable_features}
+        return {"versions": VERSIONS, "unstable_features": unstable}
 
     @endpoint("GET", client("/capabilities"), auth=Auth.GUEST)
     async def capabilities(self, request: Request[Any]) -> dict[str, Any]:

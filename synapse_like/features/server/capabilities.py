@@ -8,10 +8,11 @@ from synapse_like.toolkit.http.requester import Requester
 
 
 class Capabilities:
-    """All capabilities; the composition root adds those of every feature."""
+    """All capabilities; the composition root adds those of every feature, and what it says in `unstable_features`."""
 
     def __init__(self) -> None:
         self._sources: list[Capability] = []
+        self.unstable_features: dict[str, bool] = {}
 
     def extend(self, sources: Iterable[Capability]) -> None:
         """Add what a feature can do."""

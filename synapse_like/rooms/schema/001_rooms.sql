@@ -82,7 +82,7 @@ CREATE TABLE state_trunk (
 );
 
 -- "What changed in this room between two numbers?", "Which version held at this number?"
-CREATE INDEX state_trunk_by_number ON state_trunk (room_nid, number);
+CREATE INDEX state_trunk_by_number ON state_trunk (room_nid, number, version);
 
 -- "What changed in this shard's log between M and N?" (refilling a gap)
 CREATE INDEX state_trunk_by_log ON state_trunk (number);

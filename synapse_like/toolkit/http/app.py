@@ -6,7 +6,8 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 
-from synapse_like.matrix.errors import InternalError, LimitExceeded, MatrixError, Unavailable
+from synapse_like.matrix.errors import InternalError, InvalidParam, LimitExceeded, MatrixError, Unavailable
+from synapse_like.toolkit.db import Unstorable
 from synapse_like.toolkit.http.authentication import Authenticator, authenticate
 from synapse_like.toolkit.http.bodies import decode_body
 from synapse_like.toolkit.http.reply import Reply, as_reply
@@ -43,6 +44,8 @@ class App:
                 return await self._answer(request, match)
             except MatrixError as error:
                 return error_reply(error)
+            except Unstorable:
+                return error_reply(InvalidParam("The request holds a character that cannot be stored"))
             except CancelledError:
                 return error_reply(Unavailable())
             except Exception:

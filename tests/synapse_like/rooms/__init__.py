@@ -1,1 +1,1 @@
-"""Tests of the spine."""
+"""Tests of the spine: forks, merges, live rooms."""

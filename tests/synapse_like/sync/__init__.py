@@ -1,1 +1,1 @@
-"""Tests of /sync."""
+"""Tests of /sync: the law, and its parts one by one."""
