@@ -90,18 +90,6 @@ class Server:
         return self.log.read_text(errors="replace")
 
     @property
-    def is_running(self) -> bool:
-        """Whether its process is there."""
-        return self._process is not None and self._process.poll() is None
-
-    @property
-    def pid(self) -> int:
-        """The process id; RuntimeError if it is not running."""
-        if self._process is None:
-            raise RuntimeError("the server is not running")
-        return self._process.pid
-
-    @property
     def visitor(self) -> Client:
         """A client without a session."""
         return Client(self.url)
@@ -168,7 +156,11 @@ def open_server(kind: str, folder: Path, options: Mapping[str, Any] | None = Non
 
 @pytest.fixture(params=KINDS)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """A running server with an empty database; stopped at the end. Of a failed test pytest shows the log's end."""
+    """A running server with an empty database; stopped at the end. Of a failed test pytest shows the end of the log.
+
+    A traceback in the log fails the test, whatever the client saw.
+    """
     with open_server(request.param, tmp_path) as running:
         yield running
-        print(running.log_text()[-6000:])
+    print(running.log_text()[-6000:])
+    assert "Traceback" not in running.log_text()

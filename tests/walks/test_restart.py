@@ -1,8 +1,14 @@
-"""The server is killed in the middle of a stream of sends and started again (DESIGN.md 6.1)."""
+"""The server is killed, or stopped, in the middle of a stream of sends and started again (DESIGN.md 6.1)."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPException
+from typing import Any
 
 import pytest
 
-from tests.kit.client import Client
+from tests.kit.client import V3, Client
 from tests.kit.server import Server, server
 from tests.walks.senders import Crowd, Sender
 
@@ -22,7 +28,7 @@ def test_acknowledged_events_survive_kill9_once_and_in_order(server: Server) -> 
     senders = [_sender(server, f"sender{number}", rooms[number % ROOMS]) for number in range(SENDERS)]
     tokens = [reader.sync()["next_batch"]]
     for _ in range(ROUNDS):
-        tokens.append(_send_until_killed(server, senders, reader))
+        tokens.append(_send_until_end(server.kill9, senders, reader))
         server.start()
         for room_id in rooms:
             _check_stored(reader, room_id, [sender for sender in senders if sender.room_id == room_id])
@@ -33,21 +39,57 @@ def test_acknowledged_events_survive_kill9_once_and_in_order(server: Server) -> 
             _check_new_send(reader, room_id)
 
 
+@pytest.mark.timeout(180)
+def test_a_stop_ends_a_stream_of_sends_and_a_long_poll_cleanly(server: Server) -> None:
+    reader = server.register("reader")
+    room_id = reader.create_room(preset="public_chat")
+    senders = [_sender(server, f"sender{number}", room_id) for number in range(SENDERS)]
+    exit_codes: list[int] = []
+    with _long_poll(server.register("idler")):
+        _send_until_end(lambda: exit_codes.append(server.stop()), senders, reader)
+    assert exit_codes == [0]
+    server.start()
+    _check_stored(reader, room_id, senders)
+    _check_repeats(senders)
+
+
+@contextmanager
+def _long_poll(client: Client) -> Iterator[None]:
+    """Wait in /sync for what never comes; the server's end is the end of it: no reply, an empty one, or 503."""
+    query = {"since": client.sync()["next_batch"], "timeout": 60_000}
+    began = threading.Event()
+    answers: list[tuple[int, Any]] = []
+
+    def wait() -> None:
+        began.set()
+        with suppress(OSError, HTTPException):
+            answers.append(client.request("GET", f"{V3}/sync", query=query))
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    began.wait()
+    yield
+    waiting.join(30)
+    assert not waiting.is_alive()
+    assert [answer for answer in answers if answer[0] not in (200, 503)] == []
+
+
 def _sender(server: Server, name: str, room_id: str) -> Sender:
     client = server.register(name)
     client.join(room_id)
     return Sender(client, room_id)
 
 
-def _send_until_killed(server: Server, senders: list[Sender], reader: Client) -> str:
-    """Return a sync token from the middle of the stream."""
+def _send_until_end(end: Callable[[], None], senders: list[Sender], reader: Client) -> str:
+    """End the server in the middle of a stream of sends, and return a sync token from there."""
     crowd = Crowd(senders)
     crowd.wait_for(BEFORE_TOKEN)
     token = str(reader.sync()["next_batch"])
     crowd.wait_for(BEFORE_DEATH)
-    server.kill9()
+    end()
     crowd.join()
     assert crowd.surprises() == []
+    assert all(sender.doubtful is not None for sender in senders)
     return token
 
 
