@@ -83,7 +83,7 @@ class Standing:
 
     def mark_of(self, thread: str) -> int:
         """The number of the last event of a thread that was read."""
-        return max(mark.number for name, mark in self.marks.items() if name in (ALL_THREADS, thread))
+        return max((mark.number for name, mark in self.marks.items() if name in (ALL_THREADS, thread)), default=0)
 
     @property
     def mode(self) -> StoredMode:

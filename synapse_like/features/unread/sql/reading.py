@@ -1,6 +1,7 @@
 """SQL: a member's place in rooms, read: as many queries for one room as for a thousand."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from synapse_like.features.unread.counting import (
     ALL_THREADS,
@@ -51,6 +52,25 @@ _CHANGED = """
     SELECT DISTINCT m.room_nid FROM asked JOIN unread_marks m
         ON m.user_id = asked.user_id AND m.room_nid = asked.room_nid AND m.changed > asked.after_number
 """
+_LIVELIEST = """
+    SELECT h.room_nid, h.joined_members, m.display_name FROM room_heads h
+    JOIN members m ON m.room_nid = h.room_nid AND m.user_id = :user_id
+    WHERE h.room_nid IN :room_nids ORDER BY h.received_ms DESC LIMIT :bound
+"""
+_STATE = """
+    SELECT s.room_nid, k.type, e.event_id FROM state_keys k
+    JOIN current_state s ON s.key_nid = k.key_nid JOIN events e ON e.event_nid = s.event_nid
+    WHERE k.type IN ('m.room.create', 'm.room.power_levels') AND k.state_key = '' AND s.room_nid IN :room_nids
+"""
+
+
+@dataclass(slots=True)
+class Head:
+    """A room as it is now: members, the user's display name there, the ids of what power levels follow from."""
+
+    joined_members: int
+    display_name: str | None
+    state: dict[str, str] = field(default_factory=dict)
 
 
 def standings(transaction: Transaction, user_id: str, room_nids: Sequence[int]) -> dict[int, Standing]:
@@ -85,6 +105,17 @@ def _probe(transaction: Transaction, found: dict[int, Standing]) -> None:
 def changed(transaction: Transaction, user_id: str, asked: Sequence[tuple[int, int]]) -> set[int]:
     """Those of the rooms in which the user has read something, each after a number: (room, after) in."""
     return {nid for (nid,) in transaction.query_rows(_CHANGED, [(user_id, *room) for room in asked])}
+
+
+def liveliest(transaction: Transaction, user_id: str, room_nids: Sequence[int], bound: int) -> dict[int, Head]:
+    """Those of a user's rooms in which something happened last; two queries."""
+    if not room_nids:
+        return {}
+    rows = transaction.all(_LIVELIEST, user_id=user_id, room_nids=room_nids, bound=bound)
+    heads = {nid: Head(joined_members, display_name) for nid, joined_members, display_name in rows}
+    for nid, kind, event_id in transaction.all(_STATE, room_nids=list(heads)):
+        heads[nid].state[kind] = event_id
+    return heads
 
 
 def _counts(row: Sequence[int] | Row) -> Counts:
