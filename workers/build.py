@@ -13,7 +13,6 @@ from synapse_like.rooms.ports import Notices
 from synapse_like.rooms.uncounted import Uncounted
 from synapse_like.sync.api import SyncApi
 from synapse_like.sync.logic import Sync
-from synapse_like.sync.notifier import Polls
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
@@ -130,7 +129,8 @@ class ListeningServer:
             )
 
     async def stop(self) -> None:
-        """Stop listening, then stop the server."""
+        """Answer who waits, stop listening, then stop the server."""
+        self.homeserver.front(Sync).notifier.close()
         await self.listeners.stop(STOP_GRACE_SECONDS)
         await self.homeserver.stop()
 
@@ -168,7 +168,7 @@ def _build_sync(kit: Kit, spine: Spine, built: Sequence[Built]) -> Built:
     presence: Any = next((front for front in fronts if hasattr(front, "started_syncing")), None)
     process = kit.randomness.random_below(2**28) + 1
     sync = Sync(kit.database, kit.clock, spine.rooms, sections, preferences, process)
-    return Built(fronts=[sync], apis=[SyncApi(sync, preferences, presence)], services=[Polls(sync.notifier)])
+    return Built(fronts=[sync], apis=[SyncApi(sync, preferences, presence)])
 
 
 def _signing_key(config: Config) -> Any:

@@ -69,7 +69,7 @@ class Sync:
                 left_ms = deadline_ms - self._clock.monotonic_ms()
                 if question.since is None or question.is_full_state or not response.is_empty() or left_ms <= 0:
                     return response, now
-                if not await ticket.wait(self._clock, left_ms / 1000):
+                if not await ticket.wait(self._clock, left_ms / 1000) or self.notifier.is_closed:
                     return response, now
             finally:
                 self.notifier.drop(ticket)

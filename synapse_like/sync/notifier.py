@@ -44,6 +44,8 @@ class Notifier:
     """Who waits for what."""
 
     def __init__(self, reader: Reader) -> None:
+        self.is_closed = False
+        """Nobody waits any more: the process stops."""
         self._reader = reader
         self._waiting: dict[str, set[Ticket]] = {}
         reader.on_advance(self._hear)
@@ -64,8 +66,9 @@ class Notifier:
                 if not waiting:
                     del self._waiting[key]
 
-    def ring_all(self) -> None:
-        """End all long polls (the process stops)."""
+    def close(self) -> None:
+        """End all long polls, for good."""
+        self.is_closed = True
         for ticket in {ticket for waiting in self._waiting.values() for ticket in waiting}:
             ticket.ring()
 
@@ -82,17 +85,3 @@ class Notifier:
                 rung.update(self._waiting.get(key, ()))
         for ticket in rung:
             ticket.ring()
-
-
-class Polls:
-    """Long polls as a service: they end when the process stops."""
-
-    def __init__(self, notifier: Notifier) -> None:
-        self._notifier = notifier
-
-    async def start(self) -> None:
-        """Nothing to begin."""
-
-    async def stop(self) -> None:
-        """Answer everybody who waits."""
-        self._notifier.ring_all()
