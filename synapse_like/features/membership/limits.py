@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from synapse_like.features.membership.config import MembershipConfig
 from synapse_like.features.membership.guests import are_welcome
-from synapse_like.matrix.errors import Forbidden, GuestAccessForbidden, InvalidParam
+from synapse_like.matrix.errors import Forbidden, GuestAccessForbidden, InvalidParam, Unknown
 from synapse_like.matrix.ids import is_valid_user_id
 from synapse_like.rooms.live import LiveRoom
 from synapse_like.toolkit.config.rate_limits import RateLimits
@@ -13,7 +13,7 @@ from synapse_like.toolkit.ratelimit import RateLimiter
 
 
 class MembershipLimits:
-    """Checks before a membership changes; each raises LimitExceeded, Forbidden or InvalidParam."""
+    """Checks before a membership changes; each raises LimitExceeded, Forbidden, InvalidParam or Unknown."""
 
     def __init__(self, limiter: RateLimiter, limits: RateLimits, config: MembershipConfig, server_name: str) -> None:
         self._limiter = limiter
@@ -37,6 +37,8 @@ class MembershipLimits:
         if not targets:
             return
         rates = self._limits.rc_invites
+        if len(targets) > rates.per_issuer.burst_count:
+            raise Unknown(f"You cannot invite more than {rates.per_issuer.burst_count} users at once")
         if room_id is not None:
             self._limiter.check("rc_invites.per_room", room_id, rates.per_room, len(targets))
         self._limiter.check("rc_invites.per_issuer", requester.user_id, rates.per_issuer, len(targets))

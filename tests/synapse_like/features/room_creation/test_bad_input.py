@@ -1,4 +1,4 @@
-"""Whatever a client sends to the endpoints that change rooms: a Matrix error or success, never a fault of the server."""
+"""Whatever a client sends to what changes rooms: a Matrix error or success, never a fault of the server."""
 
 from typing import Any
 from urllib.parse import quote
@@ -66,7 +66,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, Any]:
         return "PUT", f"/rooms/{ROOM}/state/{kind}/{quote(key, safe='')}", draw(contents(kind))
     if which == "send":
         relation = {"rel_type": "m.annotation", "event_id": draw(_JSON), "key": draw(_JSON)}
-        content = draw(st.sampled_from([{}, {"m.relates_to": relation}, {"redacts": draw(_JSON)}]))
+        content: dict[str, Any] = draw(st.sampled_from([{}, {"m.relates_to": relation}, {"redacts": draw(_JSON)}]))
         event_type = draw(st.sampled_from([kind, "m.reaction", "m.room.redaction", "m.room.message"]))
         return "PUT", f"/rooms/{ROOM}/send/{event_type}/{draw(st.integers(0, 10**9))}", content | draw(contents(kind))
     if which == "create":

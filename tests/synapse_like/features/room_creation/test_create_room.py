@@ -16,7 +16,7 @@ async def create(house: TestServer, **options: Any) -> tuple[int, Any]:
     return answer.status, answer.body
 
 
-@pytest.mark.parametrize("version", sorted(ROOM_VERSIONS, key=lambda name: int(name)))
+@pytest.mark.parametrize("version", list(ROOM_VERSIONS))
 async def test_every_version_makes_a_room(house: TestServer, version: str) -> None:
     room_id = await house.create_room("alice", room_version=version, invite=["@bob:test"])
     state = await state_of(house, room_id)
@@ -155,6 +155,14 @@ async def test_configuration(house: TestServer) -> None:
     assert (await create(house, preset="public_chat"))[0] == 200
     status, body = await create(house)
     assert (status, body["errcode"]) == (429, "M_LIMIT_EXCEEDED")
+
+
+@pytest.mark.config(rc_invites={"per_issuer": {"per_second": 0.001, "burst_count": 2}})
+async def test_not_too_many_invites(house: TestServer) -> None:
+    status, body = await create(house, invite=["@a:test", "@b:test", "@c:test"])
+    assert (status, body["errcode"]) == (400, "M_UNKNOWN")
+    assert (await create(house, invite=["@a:test", "@b:test"]))[0] == 200
+    assert (await create(house, invite=["@c:test"]))[0] == 429
 
 
 def _without(options: dict[str, Any]) -> dict[str, Any]:
