@@ -13,6 +13,7 @@ from synapse_like.rooms.ports import Notices
 from synapse_like.rooms.uncounted import Uncounted
 from synapse_like.sync.api import SyncApi
 from synapse_like.sync.logic import Sync
+from synapse_like.sync.notifier import Notifier
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
@@ -56,13 +57,14 @@ class Homeserver:
         notices = _notices(kit, features)
         self.spine: Spine = build_spine(kit, _signing_key(kit.config), notices, on_lost)
         self._features = features
-        self.built = _build_all(kit, self.spine, notices, features)
+        self.notifier = Notifier(self.spine.rooms.reader)
+        self.built = _build_all(features, [kit, self.spine.rooms, notices, self.notifier])
         self._jobs = Jobs(kit.clock, [*self.spine.jobs(), *(job for built in self.built for job in built.jobs)])
         capabilities = self.front(Capabilities)
         capabilities.extend(source for built in self.built for source in built.capabilities)
         for feature in features:
             capabilities.unstable_features |= feature.unstable
-        self.built.append(_build_sync(kit, self.spine, self.built))
+        self.built.append(_build_sync(kit, self.spine.rooms, self.notifier, self.built))
         for built in self.built:
             self.spine.store(built.storages, built.ephemeral)
         self.spine.store_events([effect for built in self.built for effect in built.effects])
@@ -130,7 +132,7 @@ class ListeningServer:
 
     async def stop(self) -> None:
         """Answer who waits, stop listening, then stop the server."""
-        self.homeserver.front(Sync).notifier.close()
+        self.homeserver.notifier.close()
         await self.listeners.stop(STOP_GRACE_SECONDS)
         await self.homeserver.stop()
 
@@ -147,9 +149,9 @@ def _notices(kit: Kit, features: Sequence[Feature]) -> Notices:
     return unread.UnreadNotices(kit.database, kit.clock, kit.server_name)
 
 
-def _build_all(kit: Kit, spine: Spine, notices: Notices, features: Iterable[Feature]) -> list[Built]:
-    """Call the builds in the catalogue's order, each with the front doors that its parameters ask for by type."""
-    fronts: dict[Any, Any] = {Kit: kit, Rooms: spine.rooms, type(notices): notices}
+def _build_all(features: Iterable[Feature], parts: Sequence[object]) -> list[Built]:
+    """Call the builds in the catalogue's order, each with the parts and front doors that it asks for by type."""
+    fronts: dict[Any, Any] = {type(part): part for part in parts}
     done = []
     for feature in features:
         hints = get_type_hints(feature.build)
@@ -160,14 +162,14 @@ def _build_all(kit: Kit, spine: Spine, notices: Notices, features: Iterable[Feat
     return done
 
 
-def _build_sync(kit: Kit, spine: Spine, built: Sequence[Built]) -> Built:
+def _build_sync(kit: Kit, rooms: Rooms, notifier: Notifier, built: Sequence[Built]) -> Built:
     """/sync over the sections of all features; it comes last."""
     sections = [section for each in built for section in each.sections]
     fronts = [front for each in built for front in each.fronts]
     preferences: Any = next(front for front in fronts if hasattr(front, "ignored_users"))
     presence: Any = next((front for front in fronts if hasattr(front, "started_syncing")), None)
     process = kit.randomness.random_below(2**28) + 1
-    sync = Sync(kit.database, kit.clock, spine.rooms, sections, preferences, process)
+    sync = Sync(kit.database, kit.clock, rooms, notifier, sections, preferences, process)
     return Built(fronts=[sync], apis=[SyncApi(sync, preferences, presence)])
 
 

@@ -44,11 +44,12 @@ class Sync:
         database: Database,
         clock: Clock,
         rooms: Rooms,
+        notifier: Notifier,
         sections: Sequence[Section],
         preferences: Preferences,
         process: int,
     ) -> None:
-        self.notifier = Notifier(rooms.reader)
+        self._notifier = notifier
         self._database = database
         self._clock = clock
         self._rooms = rooms
@@ -63,16 +64,16 @@ class Sync:
         while True:
             known = await self._rooms.memberships.rooms_of(user_id)
             keys = [user_id, *(room.room_id for room in known.values() if room.membership == "join")]
-            ticket = self.notifier.ticket(keys)
+            ticket = self._notifier.ticket(keys)
             try:
                 response, now = await self._once(question)
                 left_ms = deadline_ms - self._clock.monotonic_ms()
                 if question.since is None or question.is_full_state or not response.is_empty() or left_ms <= 0:
                     return response, now
-                if not await ticket.wait(self._clock, left_ms / 1000) or self.notifier.is_closed:
+                if not await ticket.wait(self._clock, left_ms / 1000) or self._notifier.is_closed:
                     return response, now
             finally:
-                self.notifier.drop(ticket)
+                self._notifier.drop(ticket)
 
     def place_now(self) -> SyncToken:
         """The place that this process has reached."""

@@ -10,18 +10,17 @@ from synapse_like.features.legacy_sync.api import LegacySyncApi
 from synapse_like.features.legacy_sync.events import EventStream
 from synapse_like.features.legacy_sync.snapshot import Snapshots
 from synapse_like.rooms.front import Rooms
-from synapse_like.sync.notifier import Notifier, Polls
+from synapse_like.sync.notifier import Notifier
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
 __all__ = ["FEATURE"]
 
 
-def build(kit: Kit, rooms: Rooms, tokens: TimelineTokens, data: UserData) -> Built:
-    """The endpoints, with long polls of their own."""
-    notifier = Notifier(rooms.reader)
+def build(kit: Kit, rooms: Rooms, notifier: Notifier, tokens: TimelineTokens, data: UserData) -> Built:
+    """The endpoints."""
     stream = EventStream(kit.database, kit.clock, rooms, notifier, data)
     snapshots = Snapshots(kit.database, kit.clock, rooms, data)
-    return Built(apis=[LegacySyncApi(stream, snapshots, tokens)], services=[Polls(notifier)])
+    return Built(apis=[LegacySyncApi(stream, snapshots, tokens)])
 
 
 FEATURE = Feature(name="legacy_sync", build=build, package=__name__, apis=(LegacySyncApi,))

@@ -62,7 +62,8 @@ class EventStream:
                 since = since or news.now
                 shown = [(past, event) for past, event in news.events if _is_shown(past, event, ignored)]
                 left_ms = deadline_ms - self._clock.monotonic_ms()
-                if shown or left_ms <= 0 or not await ticket.wait(self._clock, left_ms / 1000):
+                is_over = left_ms <= 0 or self._notifier.is_closed
+                if shown or is_over or not await ticket.wait(self._clock, left_ms / 1000):
                     return self._rendered(shown, requester), since, news.now
             finally:
                 self._notifier.drop(ticket)
