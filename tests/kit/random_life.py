@@ -151,7 +151,7 @@ class Life:
         await live.settled()
         await rooms.live.add_members(live, [STRANGER])
         member = live.members.get(STRANGER)
-        known = [event for e in live.head.extremities if (event := await rooms.events.get_one(e.event_id))]
+        known = [tip for e in live.head.extremities if (tip := await rooms.events.get_one(e.event_id)) is not None]
         if not known:
             return
         if member is not None and self.events.get(room_id) and self.random.random() < 0.6:
@@ -159,7 +159,7 @@ class Life:
             known = [old] if old is not None else known
         draft = self._stranger_draft(member is not None and member.membership == "join")
         keys = auth_keys_for(draft.type, STRANGER, draft.state_key, draft.content, live.identity.version)
-        auth_ids = [event.event_id for key in keys if (event := live.auth_event(key)) is not None]
+        auth_ids = [found.event_id for key in keys if (found := live.auth_event(key)) is not None]
         auth = [stored.event for stored in (await rooms.events.get(auth_ids)).values()]
         event = await remote_event(rooms, room_id, draft, [stored.event for stored in known], auth)
         kinds = await rooms.reception.receive(room_id, [event])

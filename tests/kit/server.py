@@ -90,6 +90,13 @@ class Server:
         return self.log.read_text(errors="replace")
 
     @property
+    def pid(self) -> int:
+        """The process id; RuntimeError if it is not running."""
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        return self._process.pid
+
+    @property
     def visitor(self) -> Client:
         """A client without a session."""
         return Client(self.url)

@@ -8,7 +8,6 @@ from typing import Any
 from synapse_like.features.server.capabilities import Capabilities
 from synapse_like.features.server.config import WellKnownConfig
 from synapse_like.matrix.errors import NotFound
-from synapse_like.matrix.room_versions import ROOM_VERSIONS
 from synapse_like.toolkit.config.server import ServerConfig
 from synapse_like.toolkit.http.endpoint import Auth, endpoint
 from synapse_like.toolkit.http.paths import client
@@ -46,11 +45,7 @@ class ServerApi:
     @endpoint("GET", client("/capabilities"), auth=Auth.GUEST)
     async def capabilities(self, request: Request[Any]) -> dict[str, Any]:
         """What this server can do for this user."""
-        room_versions = {
-            "default": self._config.default_room_version,
-            "available": dict.fromkeys(ROOM_VERSIONS, "stable"),
-        }
-        return {"capabilities": {"m.room_versions": room_versions, **self._capabilities.of(request.requester)}}
+        return {"capabilities": self._capabilities.of(request.requester)}
 
     @endpoint("GET", "/.well-known/matrix/client", auth=Auth.NONE)
     async def well_known_client(self, request: Request[Any]) -> dict[str, Any]:

@@ -16,4 +16,3 @@ class WellKnownConfig:
     )
     default_identity_server: str | None = option(None, "The identity server that clients are told of.")
     support_page: str | None = option(None, "A page that helps users, told at /.well-known/matrix/support.")
-    default_room_version: str = option("12", "The version of new rooms, where the client does not ask for one.")
