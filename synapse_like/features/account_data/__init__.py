@@ -5,7 +5,7 @@ Read markers and push rules show up among the account data, but belong to their 
 """
 
 from synapse_like.features.account_data.api import AccountDataApi, TagsApi
-from synapse_like.features.account_data.logic import GLOBAL, UserData
+from synapse_like.features.account_data.logic import GLOBAL, IGNORED_USERS, UserData, ignore_lists, ignored_in
 from synapse_like.features.account_data.section import AccountDataSection
 from synapse_like.features.account_data.stream import ACCOUNT_DATA, AccountDataFact, storage
 from synapse_like.features.account_data.tags import Tags
@@ -14,7 +14,17 @@ from synapse_like.features.filters import Filters
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
-__all__ = ["ACCOUNT_DATA", "FEATURE", "GLOBAL", "AccountDataFact", "Tags", "UserData"]
+__all__ = [
+    "ACCOUNT_DATA",
+    "FEATURE",
+    "GLOBAL",
+    "IGNORED_USERS",
+    "AccountDataFact",
+    "Tags",
+    "UserData",
+    "ignore_lists",
+    "ignored_in",
+]
 
 
 def build(kit: Kit, rooms: Rooms, filters: Filters, accounts: Accounts) -> Built:

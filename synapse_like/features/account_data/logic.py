@@ -14,7 +14,7 @@ from synapse_like.matrix.errors import InvalidParam, NotFound
 from synapse_like.matrix.filters import Filter
 from synapse_like.matrix.ids import is_valid_room_id
 from synapse_like.rooms.front import Rooms
-from synapse_like.toolkit.db import Database
+from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.followed import Followed
 from synapse_like.toolkit.locks import KeyedLocks
 
@@ -116,6 +116,12 @@ def ignored_in(content: object, user_id: str) -> frozenset[str]:
     """The users in the content of m.ignored_user_list; nobody if it is malformed. Nobody can ignore themself."""
     users = content.get("ignored_users") if isinstance(content, dict) else None
     return frozenset(users) - {user_id} if isinstance(users, dict) else frozenset()
+
+
+def ignore_lists(transaction: Transaction, user_ids: Sequence[str]) -> dict[str, tuple[int, frozenset[str]]]:
+    """Whom these users ignore, with the number of the last change; those who never ignored anybody are left out."""
+    rows = sql.of_type(transaction, user_ids, IGNORED_USERS)
+    return {user_id: (number, ignored_in(orjson.loads(text), user_id)) for user_id, number, text in rows}
 
 
 def check_place(room_id: str, kind: str) -> None:

@@ -25,6 +25,10 @@ _ONE = """
 _NEWEST = """
     SELECT number, content FROM account_data WHERE user_id = :user_id AND room_id = :room_id AND type = :type
 """
+_OF_TYPE = """
+    SELECT user_id, number, content FROM account_data
+    WHERE user_id IN :user_ids AND room_id = '' AND type = :type
+"""
 _ALL = "SELECT room_id, type, content, is_deleted FROM account_data WHERE user_id = :user_id AND is_deleted = 0"
 _SINCE = """
     SELECT room_id, type, content, is_deleted FROM account_data
@@ -50,6 +54,14 @@ def content(transaction: Transaction, user_id: str, room_id: str, kind: str) -> 
     """The stored JSON of one type."""
     row = transaction.one(_ONE, user_id=user_id, room_id=room_id, type=kind)
     return str(row[1]) if row else None
+
+
+def of_type(transaction: Transaction, user_ids: Sequence[str], kind: str) -> list[tuple[str, int, str]]:
+    """(user, number, JSON) of one global type, of those users who have or had it."""
+    if not user_ids:
+        return []
+    rows = transaction.all(_OF_TYPE, user_ids=user_ids, type=kind)
+    return [(user_id, int(number), str(text)) for user_id, number, text in rows]
 
 
 def numbered(transaction: Transaction, user_id: str, room_id: str, kind: str) -> tuple[int, str]:

@@ -6,6 +6,7 @@ Each room keeps counters that say what plain members get; a member has marks, a 
 The list of notifications is here as well.
 """
 
+from synapse_like.features.account_data import UserData
 from synapse_like.features.push_rules import PushRules
 from synapse_like.features.receipts import Receipts
 from synapse_like.features.unread.api import NotificationsApi
@@ -21,7 +22,9 @@ from synapse_like.toolkit.feature import Built, Feature, Kit
 __all__ = ["FEATURE", "MODES", "RoomCounts", "Unread", "UnreadNotices"]
 
 
-def build(kit: Kit, rooms: Rooms, notices: UnreadNotices, rules: PushRules, receipts: Receipts) -> Built:
+def build(
+    kit: Kit, rooms: Rooms, notices: UnreadNotices, rules: PushRules, data: UserData, receipts: Receipts
+) -> Built:
     """The counting of the spine's events, marks by receipts, and the part of /sync."""
     unread = Unread(kit.database)
     notices.attach(rooms)
@@ -29,7 +32,7 @@ def build(kit: Kit, rooms: Rooms, notices: UnreadNotices, rules: PushRules, rece
     receipts.read_marks = unread
     return Built(
         fronts=[unread],
-        apis=[NotificationsApi(Notifications(kit.database, rooms, rules), kit.clock)],
+        apis=[NotificationsApi(Notifications(kit.database, rooms, rules, data), kit.clock)],
         storages=[storage()],
         effects=[counting_effect(kit.server_name)],
         sections=[UnreadSection(rooms.reader)],

@@ -4,19 +4,30 @@ A send costs nothing per member. What is read from the database: the rules of th
 their own, when it becomes live; the rules of who joins; the counters of a thread, when it is first written to.
 """
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from weakref import WeakSet
 
+import orjson
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from synapse_like.features.push_rules import Numbered, rules_of
+from synapse_like.features.account_data import (
+    ACCOUNT_DATA,
+    GLOBAL,
+    IGNORED_USERS,
+    AccountDataFact,
+    ignore_lists,
+    ignored_in,
+)
+from synapse_like.features.push_rules import rules_of
 from synapse_like.features.unread.counting import NOTHING, StoredMode
 from synapse_like.features.unread.room_notices import RoomNotices
 from synapse_like.features.unread.sql import writing as sql
 from synapse_like.features.unread.stream import MODES, ModeFact
 from synapse_like.features.unread.threads import thread_of
+from synapse_like.features.unread.wishes import NO_RULES, NOBODY, NONE, Wishes
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.push_rules import Ruleset
 from synapse_like.rooms.facts import TrunkChange
@@ -24,11 +35,12 @@ from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.live import MEMBER, LiveRoom
 from synapse_like.rooms.ports import Outcome, Prospect
 from synapse_like.toolkit.clock import Clock
-from synapse_like.toolkit.db import Database
+from synapse_like.toolkit.db import Database, Transaction
 
-_FRESH_RULES = 1000
+logger = logging.getLogger(__name__)
+
+_FRESH_WISHES = 1000
 _ROOMS_AT_ONCE = 50
-_DEFAULT: Numbered = (0, Ruleset.default())
 
 
 class UnreadNotices:
@@ -40,22 +52,23 @@ class UnreadNotices:
         self._server_name = server_name
         self._spine: Rooms | None = None
         self._live: WeakSet[RoomNotices] = WeakSet()
-        self._fresh: OrderedDict[str, Numbered] = OrderedDict()
+        self._fresh: OrderedDict[str, Wishes] = OrderedDict()
 
     def attach(self, rooms: Rooms) -> None:
         """Say where modes are told, and rooms dropped."""
         self._spine = rooms
+        rooms.reader.subscribe(ACCOUNT_DATA, self._take_account_data)
 
     async def load(self, room: LiveRoom) -> None:
-        """Compile the rules of the room's local members: two queries."""
+        """Compile the rules of the room's local members: three queries."""
         users = [user_id for user_id, member in room.members.items() if member.membership == "join"]
         nid = room.identity.room_nid
-        told, rules = await self._database.read(lambda txn: (sql.modes_now(txn, nid), rules_of(txn, users)))
+        told, wishes = await self._database.read(lambda txn: (sql.modes_now(txn, nid), _wishes_of(txn, users)))
         modes = {user_id: StoredMode(mode) for user_id, mode in told.items()}
         room.notices = notices = RoomNotices(room, modes, self._server_name)
         for user_id in users:
-            if user_id in rules or user_id in self._fresh:
-                notices.learn(user_id, self._newest(user_id, rules))
+            if user_id in wishes or user_id in self._fresh:
+                notices.learn(user_id, self._newest(user_id, wishes))
         self._tell(notices, notices.place_everybody())
         self._live.add(notices)
 
@@ -70,16 +83,16 @@ class UnreadNotices:
         if not unknown_roots and not joining:
             return
         nid = room.identity.room_nid
-        threads, rules = await self._database.read(
+        threads, wishes = await self._database.read(
             lambda txn: (
                 sql.threads(txn, nid, unknown_roots) if unknown_roots else {},
-                rules_of(txn, joining),
+                _wishes_of(txn, joining),
             )
         )
         for root in unknown_roots:
             notices.threads.setdefault(root, threads.get(root, NOTHING))
         for user_id in joining:
-            notices.learn(user_id, self._newest(user_id, rules))
+            notices.learn(user_id, self._newest(user_id, wishes))
 
     def count(self, room: LiveRoom, event: Event, trunk: Sequence[TrunkChange]) -> Outcome:
         """What an event gives to the members, who are brought up to date first."""
@@ -90,8 +103,11 @@ class UnreadNotices:
 
     async def rules_changed(self, user_id: str, number: int, ruleset: Ruleset) -> None:
         """Count by a user's new rules from now on, in every live room; returns when the rooms' logs know."""
-        self._fresh[user_id] = max(self._fresh.pop(user_id, _DEFAULT), (number, ruleset), key=_number)
-        if len(self._fresh) > _FRESH_RULES:
+        await self._wishes_changed(user_id, Wishes(rules=(number, ruleset)))
+
+    async def _wishes_changed(self, user_id: str, change: Wishes) -> None:
+        self._fresh[user_id] = change.newest(self._fresh.pop(user_id, NONE))
+        if len(self._fresh) > _FRESH_WISHES:
             self._fresh.popitem(last=False)
         told: list[Deferred[None]] = []
         rooms = [notices for notices in self._live if notices.counts_for(user_id) and not notices.room.is_dropped]
@@ -99,15 +115,22 @@ class UnreadNotices:
             if index % _ROOMS_AT_ONCE == 0:
                 await self._clock.sleep(0)
             if notices.counts_for(user_id) and not notices.room.is_dropped:
-                notices.learn(user_id, (number, ruleset))
+                notices.learn(user_id, change)
                 if notices.place(user_id):
                     told += self._tell(notices, [user_id])
         for waiter in told:
             await waiter
 
-    def _newest(self, user_id: str, rules: dict[str, Numbered]) -> Numbered:
+    def _take_account_data(self, facts: Sequence[AccountDataFact]) -> None:
+        for fact in facts:
+            if fact.type == IGNORED_USERS and fact.room_id == GLOBAL:
+                ignored = ignored_in(orjson.loads(fact.content), fact.user_id)
+                changed = self._wishes_changed(fact.user_id, Wishes(ignored=(fact.number, ignored)))
+                _ = Deferred.fromCoroutine(changed).addErrback(_log)
+
+    def _newest(self, user_id: str, wishes: dict[str, Wishes]) -> Wishes:
         """What was read, or what has come since."""
-        return max(rules.get(user_id, _DEFAULT), self._fresh.get(user_id, _DEFAULT), key=_number)
+        return wishes.get(user_id, NONE).newest(self._fresh.get(user_id, NONE))
 
     def _tell(self, notices: RoomNotices, users: Sequence[str]) -> "list[Deferred[None]]":
         """Put members' new modes into the room's log, behind all that was counted by the old ones."""
@@ -142,5 +165,14 @@ def _joining(events: Iterable[Prospect]) -> Iterable[str]:
             yield event.state_key
 
 
-def _number(rules: Numbered) -> int:
-    return rules[0]
+def _wishes_of(transaction: Transaction, user_ids: Sequence[str]) -> dict[str, Wishes]:
+    """What those users want who ever changed anything; two queries."""
+    rules, ignored = rules_of(transaction, user_ids), ignore_lists(transaction, user_ids)
+    return {
+        user_id: Wishes(rules.get(user_id, NO_RULES), ignored.get(user_id, NOBODY))
+        for user_id in rules.keys() | ignored.keys()
+    }
+
+
+def _log(failure: Failure) -> None:
+    logger.error("the wishes of a user could not be taken in", exc_info=failure.value)

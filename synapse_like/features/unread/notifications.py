@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from replication.numbers import pack
+from synapse_like.features.account_data import UserData
 from synapse_like.features.push_rules import PushRules
 from synapse_like.features.unread.counting import MAIN, Standing
 from synapse_like.features.unread.sql import reading
@@ -60,16 +61,18 @@ class _Found:
 class Notifications:
     """Puts the list together."""
 
-    def __init__(self, database: Database, rooms: Rooms, rules: PushRules) -> None:
+    def __init__(self, database: Database, rooms: Rooms, rules: PushRules, data: UserData) -> None:
         self._database = database
         self._rooms = rooms
         self._rules = rules
+        self._data = data
 
     async def page(
         self, user_id: str, before: Place | None, limit: int, *, only_highlights: bool = False
     ) -> tuple[list[Notification], bool]:
         """Up to `limit` notifications before a place, and whether there are more."""
-        rules = await self._rules.of(user_id)
+        ignored = await self._data.ignored_users(user_id)
+        rules = (await self._rules.of(user_id)).silencing(ignored)
         found = await self._database.read(lambda txn: self._read(txn, user_id))
         page: list[Notification] = []
         for notification in _notifications(found, user_id, rules, before, only_highlights=only_highlights):

@@ -5,16 +5,14 @@ Everything here is memory of one live room and goes away with it. Reading and wr
 
 import msgspec
 
-from synapse_like.features.push_rules import Numbered
 from synapse_like.features.unread.counting import NOTHING, Counts, StoredMode
 from synapse_like.features.unread.threads import marks_read, thread_of
+from synapse_like.features.unread.wishes import NONE, Wishes
 from synapse_like.matrix.events import Event
-from synapse_like.matrix.push_rules import EventView, RoomContext, RoomMatcher, RoomOutcome, Ruleset, compile_ruleset
+from synapse_like.matrix.push_rules import EventView, RoomContext, RoomMatcher, RoomOutcome, compile_ruleset
 from synapse_like.rooms.facts import Deviation
 from synapse_like.rooms.live import LiveRoom
 from synapse_like.rooms.ports import Outcome
-
-_DEFAULT: Numbered = (0, Ruleset.default())
 
 
 class RoomNotices:
@@ -28,7 +26,7 @@ class RoomNotices:
         self.told = told
         self.threads: dict[str, Counts] = {}
         self._matcher = RoomMatcher()
-        self._rules: dict[str, Numbered] = {}
+        self._wishes: dict[str, Wishes] = {}
         self._suffix = f":{server_name}"
         self._trunk_version = room.head.trunk_version
 
@@ -38,12 +36,11 @@ class RoomNotices:
 
     def counts_for(self, user_id: str) -> bool:
         """Whether a user's rules are of interest: those of members, and of who is about to become one."""
-        return user_id in self._matcher or user_id in self._rules
+        return user_id in self._matcher or user_id in self._wishes
 
-    def learn(self, user_id: str, rules: Numbered) -> None:
-        """Take in a user's rules, unless newer ones are known."""
-        if rules[0] >= self._rules.get(user_id, _DEFAULT)[0]:
-            self._rules[user_id] = rules
+    def learn(self, user_id: str, wishes: Wishes) -> None:
+        """Take in what a user wants, unless newer wishes are known."""
+        self._wishes[user_id] = wishes.newest(self._wishes.get(user_id, NONE))
 
     def place_everybody(self) -> list[str]:
         """Compile the rules of all local joined members; those whose mode the log has to be told."""
@@ -54,12 +51,12 @@ class RoomNotices:
         member = self.room.members.get(user_id)
         if member is None or member.membership != "join" or not self.is_local(user_id):
             self._matcher.remove(user_id)
-            self._rules.pop(user_id, None)
+            self._wishes.pop(user_id, None)
             return False
-        number, ruleset = self._rules.get(user_id, _DEFAULT)
-        if not number:
-            self._rules.pop(user_id, None)
-        compiled = compile_ruleset(ruleset, self.room.identity.room_id)
+        wishes = self._wishes.get(user_id, NONE)
+        if wishes.are_untouched:
+            self._wishes.pop(user_id, None)
+        compiled = compile_ruleset(wishes.ruleset, self.room.identity.room_id)
         self._matcher.add(user_id, compiled, member.display_name)
         return StoredMode.of(compiled.mode) is not self.told.get(user_id, StoredMode.ALL)
 

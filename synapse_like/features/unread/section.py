@@ -1,4 +1,6 @@
-"""Unread counts in /sync: of the rooms that the response has, and of those in which the user has read something."""
+"""Unread counts in /sync: of the rooms that the response has, of those in which the user has read something, and of
+those in which something counted that the user does not see (by a filter, or from an ignored user).
+"""
 
 from replication.numbers import pack
 from replication.reader import Reader
@@ -41,10 +43,10 @@ class UnreadSection:
         """Set the counts, in a fixed number of queries, and keep what they say."""
         rooms = [room for room in context.joined() if room.room_id in response.joined_rooms]
         if context.since is not None:
-            asked = [(room.room_nid, context.room_after(room) or 0) for room in context.joined()]
+            others = [room for room in context.joined() if room.room_id not in response.joined_rooms]
+            asked = [(room.room_nid, context.room_after(room) or 0) for room in others]
             changed = reading.changed(transaction, context.user_id, asked)
-            shown = {room.room_id for room in rooms}
-            rooms += [room for room in context.joined() if room.room_nid in changed and room.room_id not in shown]
+            rooms += [room for room in others if room.room_nid in changed]
         standings = reading.standings(transaction, context.user_id, [room.room_nid for room in rooms])
         for room in rooms:
             tally = Tally.of(standings[room.room_nid], pack(room.shard, context.now.rooms[room.shard]))
@@ -61,9 +63,10 @@ class UnreadSection:
                 continue
             after = context.room_after(room)
             receipts = None if after is None else recent.since(room.room_id, after)
-            if receipts is None:
+            if receipts is None or after is None:
                 return None
-            if any(receipt.user_id == context.user_id for receipt in receipts):
+            has_read = any(receipt.user_id == context.user_id for receipt in receipts)
+            if has_read or self._tallies.may_have_changed(context.user_id, room, after):
                 found.append(room)
         return found
 

@@ -83,6 +83,16 @@ class Tallies:
             return None
         return tally.counts
 
+    def may_have_changed(self, user_id: str, room: UserRoom, after: int) -> bool:
+        """Whether events after a number changed what a user has not read, though the user may see none of them."""
+        facts = self._reader.recent(EVENTS).since(room.room_id, after)
+        if not facts:
+            return facts is None
+        tally = self._known.get((user_id, room.room_id))
+        if tally is None:
+            return True
+        return any(fact.redacts is not None or any(_counts_for(tally.mode, user_id, fact)) for fact in facts)
+
     def _advance(self, tally: Tally, user_id: str, room: UserRoom) -> None:
         if any(fact.user_id == user_id for fact in _all(self._reader.recent(MODES).since(room.room_id, tally.number))):
             raise Unknown

@@ -6,12 +6,13 @@ Here: the immutable set, the edits of the `/pushrules` API, the forms for client
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from synapse_like.matrix.errors import InvalidParam, NotFound, TooLarge, Unknown
 from synapse_like.matrix.push_rules.actions import Action, parse_actions
+from synapse_like.matrix.push_rules.conditions import EventPropertyIs
 from synapse_like.matrix.push_rules.defaults import DEFAULT_RULES, MASTER
 from synapse_like.matrix.push_rules.rules import Rule, RuleKind, parse_rule
 
@@ -118,6 +119,14 @@ class Ruleset:
     def set_actions(self, kind: RuleKind, rule_id: str, actions: object) -> Ruleset:
         """Give a rule other actions, as the client sent them; raises NotFound, BadJson or InvalidParam."""
         return self._with_rule(self.rule(kind, rule_id).acting(parse_actions(actions)))
+
+    def silencing(self, senders: Iterable[str]) -> Ruleset:
+        """Return the set with events of some senders silenced before all else: to evaluate, not to show or to store.
+
+        Source: Client-Server API, "Ignoring Users".
+        """
+        first = tuple(Rule(RuleKind.OVERRIDE, s, (EventPropertyIs(("sender",), s, {}),), ()) for s in sorted(senders))
+        return self._with_own(RuleKind.OVERRIDE, first + self._own[RuleKind.OVERRIDE]) if first else self
 
     def to_client_json(self, user_id: str) -> dict[str, Any]:
         """Return the content of `m.push_rules`, which is also the answer of `GET /pushrules/`."""

@@ -49,8 +49,10 @@ _PROBES = """
 """
 _CHANGED = """
     WITH asked (user_id, room_nid, after_number) AS (VALUES :rows)
-    SELECT DISTINCT m.room_nid FROM asked JOIN unread_marks m
+    SELECT m.room_nid FROM asked JOIN unread_marks m
         ON m.user_id = asked.user_id AND m.room_nid = asked.room_nid AND m.changed > asked.after_number
+    UNION
+    SELECT h.room_nid FROM asked JOIN room_heads h ON h.room_nid = asked.room_nid AND h.number > asked.after_number
 """
 _LIVELIEST = """
     SELECT h.room_nid, h.joined_members, m.display_name FROM room_heads h
@@ -103,7 +105,7 @@ def _probe(transaction: Transaction, found: dict[int, Standing]) -> None:
 
 
 def changed(transaction: Transaction, user_id: str, asked: Sequence[tuple[int, int]]) -> set[int]:
-    """Those of the rooms in which the user has read something, each after a number: (room, after) in."""
+    """Those of the rooms in which the user has read something, or anything happened: (room, after number) in."""
     return {nid for (nid,) in transaction.query_rows(_CHANGED, [(user_id, *room) for room in asked])}
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from synapse_like.features.account_data import GLOBAL, IGNORED_USERS, UserData
 from synapse_like.features.push_rules import PushRules
 from synapse_like.features.receipts import Receipts
 from synapse_like.matrix.push_rules import EventView, PushMember, RoomContext, RuleKind, Ruleset, evaluate
 from synapse_like.rooms.front import Draft
+from tests.kit.caught_up import caught_up
 from tests.kit.homeserver import TestServer
 
 Counts = tuple[int, int]
@@ -82,6 +84,7 @@ class BusyRoom:
         self.story: list[Told] = []
         self.members: dict[str, Reader] = {}
         self.rules: dict[str, Ruleset] = {}
+        self.ignored: dict[str, set[str]] = {}
         self.log: list[str] = []
 
     async def found(self) -> None:
@@ -98,6 +101,7 @@ class BusyRoom:
             (12, self._message),
             (4, self._receipt),
             (2, self._rule_change),
+            (1, self._ignore),
             (2, self._come_or_go),
             (1, self._rename),
             (1, self._topic),
@@ -130,7 +134,8 @@ class BusyRoom:
             member = PushMember(user_id, reader.name)
             rules = self.rules.get(user_id, Ruleset.default())
             notify, highlight = evaluate(rules, EventView(stored.event), context, member).counts
-            told.counts[user_id] = int(notify), int(highlight)
+            is_ignored = draft.sender in self.ignored.get(user_id, ())
+            told.counts[user_id] = (0, 0) if is_ignored else (int(notify), int(highlight))
         self.story.append(told)
         if not told.is_state and draft.redacts is None:
             self.members[draft.sender].marks[thread] = len(self.story) - 1
@@ -172,6 +177,14 @@ class BusyRoom:
         edit = _edits(self.room_id)[chosen]
         await self.server.homeserver.front(PushRules).change(user_id, edit)
         self.rules[user_id] = edit(self.rules.get(user_id, Ruleset.default()))
+
+    async def _ignore(self) -> None:
+        user_id, other = self.random.sample(sorted(self.tokens), k=2)
+        self.ignored[user_id] = {other} if self.random.random() < 0.5 else set()
+        self.log.append(f"{user_id} ignores {self.ignored[user_id]}")
+        content = {"ignored_users": {other: {} for other in self.ignored[user_id]}}
+        await self.server.homeserver.front(UserData).put(user_id, GLOBAL, IGNORED_USERS, content)
+        await caught_up(self.server)
 
     async def _come_or_go(self) -> None:
         user_id = self.random.choice(["@ben:test", "@cat:test", "@dan:test"])

@@ -70,3 +70,11 @@ async def test_bad_questions(pair: Pair) -> None:
     for query in ({"from": "x"}, {"from": "1_2_3"}, {"limit": "0"}, {"limit": "many"}):
         answer = await pair.server.request("GET", "/notifications", token=pair.ben, query=query)
         assert (answer.status, answer.body["errcode"]) == (400, "M_INVALID_PARAM"), query
+
+
+async def test_ignored_users_are_not_listed(pair: Pair) -> None:
+    await pair.send("one")
+    two = await pair.send("two", pair.cat)
+    path = "/user/@ben:test/account_data/m.ignored_user_list"
+    await pair.server.ok("PUT", path, {"ignored_users": {"@ann:test": {}}}, token=pair.ben)
+    assert ids(await listed(pair.server, pair.ben)) == [two]

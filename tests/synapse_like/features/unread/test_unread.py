@@ -242,3 +242,20 @@ async def test_a_woken_sync_asks_the_database_nothing_about_counts(pair: Pair) -
     pair.server.queries.clear()
     assert await pair.told() == (0, 0)
     assert not [text for text in pair.server.queries if "unread" in text]
+
+
+async def test_events_of_ignored_users_do_not_count(pair: Pair) -> None:
+    path = "/user/@ben:test/account_data/m.ignored_user_list"
+    await pair.server.ok("PUT", path, {"ignored_users": {"@ann:test": {}}}, token=pair.ben)
+    await caught_up(pair.server)
+    await pair.send("one", **MENTION)
+    await pair.send("two", pair.cat)
+    assert await pair.unread() == (1, 0)
+    pair.server.rooms.live.drop_all()
+    await pair.send("three", **MENTION)
+    assert await pair.unread() == (1, 0)
+    assert await pair.unread(pair.cat) == (1, 0)
+    await pair.server.ok("PUT", path, {"ignored_users": {}}, token=pair.ben)
+    await caught_up(pair.server)
+    await pair.send("four")
+    assert await pair.unread() == (2, 0)
