@@ -66,7 +66,7 @@ class Sync:
             keys = [user_id, *(room.room_id for room in known.values() if room.membership == "join")]
             ticket = self._notifier.ticket(keys)
             try:
-                response, now = await self._once(question)
+                response, now = self._nothing(question) or await self._once(question)
                 left_ms = deadline_ms - self._clock.monotonic_ms()
                 if question.since is None or question.is_full_state or not response.is_empty() or left_ms <= 0:
                     return response, now
@@ -90,6 +90,11 @@ class Sync:
         if len(token.rooms) != widths["room"] or len(token.users) != widths["user"]:
             return None
         return token
+
+    def _nothing(self, question: Question) -> tuple[SyncResponse, SyncToken] | None:
+        """The empty response, if nothing at all has happened on the server since the client last asked."""
+        since, now = question.since, self.place_now()
+        return (SyncResponse(), now) if since == now and not question.is_full_state else None
 
     async def _once(self, question: Question) -> tuple[SyncResponse, SyncToken]:
         context = await self._context(question)
