@@ -113,8 +113,7 @@ def view_of(transaction: Transaction, user_id: str, room_id: str, *, allows_depa
 def page(
     transaction: Transaction,
     view: View,
-    low: Bound,
-    high: Bound,
+    ends: tuple[Bound, Bound],
     wanted: Wanted,
     device_id: str | None,
     bound: int,
@@ -123,7 +122,7 @@ def page(
     peek: Peek = no_memory,
 ) -> list[StoredEvent]:
     """The first `bound` events between two ends, as far as the view goes; not yet checked against the view's past."""
-    span = Span(_end(low), _end(_nearer(high, view.end)))
+    span = Span(_end(ends[0]), _end(_nearer(ends[1], view.end)))
     reader = (view.past.user_id, device_id or "")
     rows = sql.page(transaction, view.room_nid, span, wanted, reader, bound, is_backward=is_backward)
     return own_events(rows, reader, peek)

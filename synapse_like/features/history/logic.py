@@ -165,7 +165,7 @@ class History:
         ends = bound_of(low, view.shard, Bound(START)), bound_of(high, view.shard, Bound(END))
         wanted, step = wanted_of(chosen, limit, ignored)
         events = timeline.page(
-            txn, view, *ends, wanted, requester.device_id, step, is_backward=is_backward, peek=self._peek
+            txn, view, ends, wanted, requester.device_id, step, is_backward=is_backward, peek=self._peek
         )
         return (cut if is_backward else cut_forward)(events, _shown(view, room_id, chosen, ignored), limit, step)
 

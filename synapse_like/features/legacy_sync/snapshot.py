@@ -72,8 +72,8 @@ class Snapshots:
         def read(txn: Transaction) -> tuple[View, SyncToken, list[StoredEvent], list[StoredEvent]]:
             view = view_of(txn, requester.user_id, room_id)
             now = place_in(txn, self._rooms.reader)
-            ends = Bound(START), Bound(END)
-            events = timeline.page(txn, view, *ends, Wanted(), requester.device_id, limit, is_backward=True)
+            ends = (Bound(START), Bound(END))
+            events = timeline.page(txn, view, ends, Wanted(), requester.device_id, limit, is_backward=True)
             return view, now, view.past.visible(events[::-1]), events_at(txn, view.room_nid, view.state_ref)
 
         view, now, events, state = await self._database.read(read)
