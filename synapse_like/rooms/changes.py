@@ -107,17 +107,19 @@ def counted(head: Head, old: str | None, new: str | None) -> Head:
 class Restore:
     """Remembers a live room's head, state and members, to put them back if a batch of drafts is refused half-way."""
 
-    __slots__ = ("_head", "_members", "_received_ms", "_state")
+    __slots__ = ("_head", "_members", "_received_ms", "_state", "_thread_counters")
 
     def __init__(self, room: LiveRoom) -> None:
         self._head = room.head
         self._state = dict(room.state)
         self._members = dict(room.members)
+        self._thread_counters = dict(room.thread_counters)
         self._received_ms = room.received_ms
 
     def restore(self, room: LiveRoom) -> None:
         """Put everything back."""
         room.head, room.state, room.members = self._head, self._state, self._members
+        room.thread_counters = self._thread_counters
         room.received_ms = self._received_ms
 
 

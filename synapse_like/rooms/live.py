@@ -90,6 +90,8 @@ class LiveRoom:
     settling: "list[Deferred[None]]" = field(default_factory=list)
     notices: Any = None
     """What the feature that counts unread messages keeps for this room."""
+    thread_counters: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """(notified, highlighted) of those threads that were asked for; the head has the main timeline's."""
     references: dict[str, Any] = field(default_factory=dict)
     """What `prev_events` hold for the extremities, in room versions 1 and 2."""
     _levels: PowerLevels | None = None

@@ -76,7 +76,7 @@ class UnreadNotices:
         """Load the counters of threads, and the rules of users who are about to join."""
         notices: RoomNotices = room.notices
         roots = {root for event in events if (root := thread_of(event.content, event.state_key)) is not None}
-        unknown_roots = sorted(roots - notices.threads.keys())
+        unknown_roots = sorted(roots - room.thread_counters.keys())
         joining = [
             user_id for user_id in _joining(events) if notices.is_local(user_id) and not notices.counts_for(user_id)
         ]
@@ -90,7 +90,7 @@ class UnreadNotices:
             )
         )
         for root in unknown_roots:
-            notices.threads.setdefault(root, threads.get(root, NOTHING))
+            room.thread_counters.setdefault(root, threads.get(root, NOTHING))
         for user_id in joining:
             notices.learn(user_id, self._newest(user_id, wishes))
 

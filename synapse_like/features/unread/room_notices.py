@@ -1,4 +1,4 @@
-"""What the owner of a room keeps to count its events: the members' compiled rules, and the counters of its threads.
+"""What the owner of a room keeps to count its events: the members' compiled rules.
 
 Everything here is memory of one live room and goes away with it. Reading and writing the database is in `notices`.
 """
@@ -16,15 +16,14 @@ from synapse_like.rooms.ports import Outcome
 
 
 class RoomNotices:
-    """The local joined members of one live room, and its threads.
+    """The local joined members of one live room.
 
-    `told` are the modes that the room's log knows; `threads` the counters of those threads that were asked for.
+    `told` are the modes that the room's log knows.
     """
 
     def __init__(self, room: LiveRoom, told: dict[str, StoredMode], server_name: str) -> None:
         self.room = room
         self.told = told
-        self.threads: dict[str, Counts] = {}
         self._matcher = RoomMatcher()
         self._wishes: dict[str, Wishes] = {}
         self._suffix = f":{server_name}"
@@ -95,10 +94,11 @@ class RoomNotices:
 
     def _moved(self, thread: str | None, counts: Counts) -> Counts:
         head = self.room.head
-        before = (head.notified, head.highlighted) if thread is None else self.threads.get(thread, NOTHING)
+        counters = self.room.thread_counters
+        before = (head.notified, head.highlighted) if thread is None else counters.get(thread, NOTHING)
         after = before[0] + counts[0], before[1] + counts[1]
         if thread is not None:
-            self.threads[thread] = after
+            counters[thread] = after
         elif after != before:
             self.room.head = msgspec.structs.replace(head, notified=after[0], highlighted=after[1])
         return after

@@ -5,6 +5,8 @@ from urllib.parse import quote
 
 import pytest
 
+from synapse_like.matrix.errors import AuthError
+from synapse_like.rooms.front import Draft
 from tests.kit.caught_up import caught_up
 from tests.kit.homeserver import TestServer
 
@@ -203,6 +205,21 @@ async def test_threads_count_by_themselves(pair: Pair) -> None:
     assert await pair.threads() == ((0, 0), {root: (2, 0)})
     await pair.read(await pair.reply(root, "e"))
     assert await pair.threads() == ((0, 0), {})
+
+
+async def test_a_batch_that_is_refused_half_way_counts_nothing(pair: Pair) -> None:
+    root = await pair.send("root")
+    await pair.reply(root, "a")
+    relation = {"rel_type": "m.thread", "event_id": root}
+    content = {"msgtype": "m.text", "body": "b", "m.relates_to": relation}
+    allowed = Draft(type="m.room.message", sender="@cat:test", content=content)
+    plain = Draft(type="m.room.message", sender="@cat:test", content={"msgtype": "m.text", "body": "c"})
+    joins = Draft(type="m.room.member", sender="@eve:test", state_key="@eve:test", content={"membership": "join"})
+    refused = Draft(type="m.room.name", sender="@cat:test", state_key="", content={"name": "cat's"})
+    with pytest.raises(AuthError):
+        await pair.server.rooms.creation.send_all(pair.room, [allowed, plain, joins, refused])
+    await pair.reply(root, "d")
+    assert await pair.threads() == ((1, 0), {root: (2, 0)})
 
 
 async def test_a_chat_of_two_counts(server: TestServer) -> None:
