@@ -44,6 +44,7 @@ CORS = {
         (get("/forbidden"), 403, "M_FORBIDDEN"),
         (get("/limited"), 429, "M_LIMIT_EXCEEDED"),
         (get("/fail"), 500, "M_UNKNOWN"),
+        (get("/outage"), 503, "M_UNKNOWN"),
         (get("/unprintable"), 500, "M_UNKNOWN"),
         (get("*"), 404, "M_UNRECOGNIZED"),
     ],
@@ -67,6 +68,17 @@ async def test_options_needs_nothing(path: str) -> None:
         assert (answer.status, answer.body, "content-length" in answer.headers) == (204, b"", False)
         assert answer.headers.items() >= CORS.items()
         assert (await client.read()).status == 200
+
+
+async def test_an_outage_is_logged_without_traceback_and_passes(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as house:
+        answer = await house.ask(get("/outage"))
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert b"address" not in answer.body
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [(record.exc_info, "the address of the database" in record.getMessage()) for record in errors] == [
+        (None, True)
+    ]
 
 
 async def test_head_is_get_without_the_body() -> None:

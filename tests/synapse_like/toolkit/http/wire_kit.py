@@ -14,6 +14,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 
 from synapse_like.matrix.errors import Forbidden, LimitExceeded, UnknownToken
 from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.db import DatabaseUnavailable
 from synapse_like.toolkit.http import Auth, Reply, Request, Requester, bound, endpoint, html
 from synapse_like.toolkit.http.limits import Limits
 from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings, Surroundings
@@ -72,6 +73,10 @@ class Api:
     @endpoint("GET", "/fail", auth=Auth.NONE)
     async def fail(self, request: Request) -> Reply:
         raise RuntimeError("the secret of the house")
+
+    @endpoint("GET", "/outage", auth=Auth.NONE)
+    async def lack_the_database(self, request: Request) -> Reply:
+        raise DatabaseUnavailable("the address of the database")
 
     @endpoint("GET", "/unprintable", auth=Auth.NONE)
     async def unprintable(self, request: Request) -> dict[str, Any]:
