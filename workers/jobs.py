@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from synapse_like.toolkit.clock import Clock, Wait
+from synapse_like.toolkit.db import CommitUnknown, DatabaseUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,10 @@ class Jobs:
         name, _, function = job
 
         def failed(failure: Any) -> None:
-            logger.error("job %s failed: %s", name, failure.getTraceback())
+            if failure.check(DatabaseUnavailable, CommitUnknown):
+                logger.error("job %s failed, and will run again: %s", name, failure.value)
+            else:
+                logger.error("job %s failed: %s", name, failure.getTraceback())
 
         running: Deferred[Any] = maybeDeferred(lambda: Deferred.fromCoroutine(function()))
         _ = running.addErrback(failed).addCallback(lambda _: self._plan(job))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -163,11 +164,18 @@ def open_server(kind: str, folder: Path, options: Mapping[str, Any] | None = Non
 
 @pytest.fixture(params=KINDS)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
-    """A running server with an empty database; stopped at the end. Of a failed test pytest shows the end of the log.
+    """A running server with an empty database; stopped at the end, see ``watched``."""
+    with watched(open_server(request.param, tmp_path)) as running:
+        yield running
+
+
+@contextmanager
+def watched(server: Server) -> Iterator[Server]:
+    """Run a server for a test; of a failed one pytest shows the end of the log.
 
     A traceback in the log fails the test, whatever the client saw.
     """
-    with open_server(request.param, tmp_path) as running:
+    with server as running:
         yield running
     print(running.log_text()[-6000:])
     assert "Traceback" not in running.log_text()

@@ -69,7 +69,7 @@ class Place:
             if answer.status < 400 or await self._positions() == before:
                 await self._renew(wild, answer)
                 return
-        raise AssertionError(f"{wild} was refused and stored something: {answer}")
+        raise AssertionError(f"{wild} was refused and stored something")
 
     async def _send(self, wild: Wild) -> Answer:
         token = None if wild.person is None else self.tokens[wild.person]
