@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, maybeDeferred
 
 from synapse_like.toolkit.clock import Clock, Wait
-from synapse_like.toolkit.db import CommitUnknown, DatabaseUnavailable
+from synapse_like.toolkit.outages import OUTAGES
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Jobs:
         name, _, function = job
 
         def failed(failure: Any) -> None:
-            if failure.check(DatabaseUnavailable, CommitUnknown):
+            if failure.check(*OUTAGES):
                 logger.error("job %s failed, and will run again: %s", name, failure.value)
             else:
                 logger.error("job %s failed: %s", name, failure.getTraceback())

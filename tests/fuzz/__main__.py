@@ -92,7 +92,9 @@ def _parameters(person: Client, name: str) -> str:
         "eventId": person.send(room_id, "hello", "first"),
         "deviceId": person.device_id,
     }
-    return "[parameters]\n" + "".join(f'"path.{key}" = "{value}"\n' for key, value in known.items())
+    return '[parameters]\n"query.timeout" = 0\n' + "".join(
+        f'"path.{key}" = "{value}"\n' for key, value in known.items()
+    )
 
 
 if __name__ == "__main__":

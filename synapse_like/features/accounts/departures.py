@@ -6,6 +6,7 @@ from typing import Final
 from twisted.internet.defer import Deferred
 
 from synapse_like.features.accounts.logic import Accounts
+from synapse_like.toolkit.outages import is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,8 @@ class Departures:
     async def _leave(self, user_id: str, is_erased: bool) -> None:
         try:
             await self._accounts.depart(user_id, is_erased)
-        except BaseException:
-            logger.warning("%s has not left everywhere yet; will go on later", user_id, exc_info=True)
+        except BaseException as error:
+            what = "%s has not left everywhere yet; will go on later: %s"
+            logger.warning(what, user_id, error, exc_info=not is_outage(error))
         finally:
             self._under_way.pop(user_id, None)

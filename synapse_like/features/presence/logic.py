@@ -17,6 +17,7 @@ from synapse_like.rooms.facts import EVENTS, EventFact, Kind
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config.rate_limits import RateLimit
+from synapse_like.toolkit.outages import is_outage
 from synapse_like.toolkit.ratelimit import RateLimiter
 
 logger = logging.getLogger(__name__)
@@ -111,8 +112,9 @@ class Presence:
                 continue
             try:
                 await self._tell_news(user_id, person)
-            except Exception:
-                logger.exception("could not tell the presence of %s; it is tried again", user_id)
+            except Exception as error:
+                what = "could not tell the presence of %s; it is tried again: %s"
+                logger.error(what, user_id, error, exc_info=not is_outage(error))
                 self._agenda.plan(user_id, self._clock.monotonic_ms() + STEP_MS)
 
     async def _tell_news(self, user_id: str, person: Person) -> bool:

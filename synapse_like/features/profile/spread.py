@@ -14,6 +14,7 @@ from synapse_like.features.profile import sql
 from synapse_like.matrix.errors import MatrixError
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.outages import is_outage
 from synapse_like.toolkit.randomness import Randomness
 
 logger = logging.getLogger(__name__)
@@ -79,8 +80,9 @@ class ProfileSpread:
                 try:
                     await self._tell_rooms(turn)
                     turn.failures = 0
-                except Exception:
-                    logger.warning("the rooms of %s could not all be told of their name", turn.user_id, exc_info=True)
+                except Exception as error:
+                    what = "the rooms of %s could not all be told of their name: %s"
+                    logger.warning(what, turn.user_id, error, exc_info=not is_outage(error))
                     await turn.pause(self._clock, self._pause_seconds(turn))
         finally:
             del self._rounds[turn.user_id]

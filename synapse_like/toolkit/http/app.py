@@ -6,24 +6,20 @@ from typing import Any, Final
 
 from twisted.internet.defer import CancelledError
 
-from replication.batch import Dropped
-from replication.shards import FenceBroken, NotOwned
 from synapse_like.matrix.errors import InternalError, InvalidParam, LimitExceeded, MatrixError, Unavailable
-from synapse_like.toolkit.db import CommitUnknown, DatabaseUnavailable, Unstorable
+from synapse_like.toolkit.db import Unstorable
 from synapse_like.toolkit.http.authentication import Authenticator, authenticate
 from synapse_like.toolkit.http.bodies import decode_body
 from synapse_like.toolkit.http.reply import Reply, as_reply
 from synapse_like.toolkit.http.request import Request
 from synapse_like.toolkit.http.router import Match, Router, WrongMethod
 from synapse_like.toolkit.logs import request_at_work
+from synapse_like.toolkit.outages import OUTAGES
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_SECONDS: Final = 1
 """When a client should come back after an outage; the database's own repeats have failed by then."""
-
-_OUTAGES: Final = (DatabaseUnavailable, CommitUnknown, Dropped, FenceBroken, NotOwned)
-"""What passes: the database is away, or this process does not own what it needs (any more)."""
 
 
 class App:
@@ -56,7 +52,7 @@ class App:
                 return error_reply(InvalidParam("The request holds a character that cannot be stored"))
             except CancelledError:
                 return error_reply(Unavailable())
-            except _OUTAGES as error:
+            except OUTAGES as error:
                 what = type(error).__name__
                 logger.error("Cannot answer %s %s now: %s: %s", request.method, request.path, what, error)
                 return error_reply(Unavailable())
