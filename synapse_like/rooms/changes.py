@@ -1,7 +1,7 @@
 """How an event changes the live room: head, state, members, and the trunk changes that the log carries."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 
@@ -44,7 +44,7 @@ def put(room: LiveRoom, change: Change, *, is_local: IsLocal) -> TrunkChange:
         room.state[event.key] = LiveState(event, change.event_nid)
         return TrunkChange(kind, state_key, change.key_nid or 0, event.event_id, change.event_nid)
     old = room.members.get(state_key)
-    new = member_of(event, change.event_nid, old.mode if old else 0)
+    new = member_of(event, change.event_nid)
     room.members[state_key] = new
     room.head = counted(room.head, old.membership if old else None, new.membership)
     member = Member(
@@ -79,7 +79,7 @@ def remove(room: LiveRoom, kind: str, state_key: str, key_nid: int, *, is_local:
     return TrunkChange(kind, state_key, key_nid, None, None, gone)
 
 
-def member_of(event: Event, event_nid: int, mode: int) -> LiveMember:
+def member_of(event: Event, event_nid: int) -> LiveMember:
     """What the live room keeps of a membership event."""
     return LiveMember(
         user_id=event.key[1],
@@ -89,7 +89,6 @@ def member_of(event: Event, event_nid: int, mode: int) -> LiveMember:
         sender=event.sender,
         display_name=_text(event.content.get("displayname")),
         avatar_url=_text(event.content.get("avatar_url")),
-        mode=mode,
     )
 
 
@@ -121,11 +120,6 @@ class Restore:
         room.head, room.state, room.members = self._head, self._state, self._members
         room.thread_counters = self._thread_counters
         room.received_ms = self._received_ms
-
-
-def with_mode(member: LiveMember, mode: int) -> LiveMember:
-    """The member with another mode of counting."""
-    return replace(member, mode=mode)
 
 
 def _text(value: object) -> str | None:

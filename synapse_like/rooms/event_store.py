@@ -185,6 +185,9 @@ class EventStore:
         kept = self._cache.get(event.event_id)
         if kept is not None:
             return kept
+        redaction = self._redactions.get(event.event_id)
+        if redaction is not None and event.redaction is None:
+            event.event, event.redaction = event.event.redacted(), redaction
         self._cache[event.event_id] = event
         if len(self._cache) > self._limit:
             self._cache.popitem(last=False)

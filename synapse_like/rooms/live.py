@@ -33,7 +33,7 @@ class RoomIdentity:
 
 @dataclass(frozen=True, slots=True)
 class LiveMember:
-    """A membership as the auth rules and the sections need it. `mode`: how the room counts for the user."""
+    """A membership as the auth rules and the sections need it."""
 
     user_id: str
     membership: str
@@ -42,7 +42,6 @@ class LiveMember:
     sender: str
     display_name: str | None
     avatar_url: str | None
-    mode: int
 
     def event(self, room: RoomIdentity) -> Event:
         """The membership event as far as auth rules ask for it."""

@@ -15,6 +15,9 @@ from synapse_like.rooms.sql import rooms as rooms_sql
 from synapse_like.rooms.sql import state as state_sql
 from synapse_like.toolkit.db import Transaction
 
+MAX_TIME_MS = 2**53
+"""The latest time of sending that is kept; old room versions allow more."""
+
 _NO_HEAD = Head(
     depth=0,
     trunk_version=0,
@@ -60,6 +63,7 @@ def _store_events(transaction: Transaction, facts: Sequence[EventFact]) -> None:
             fact.key_nid,
             fact.event.sender,
             fact.received_ms,
+            max(-MAX_TIME_MS, min(fact.event.origin_server_ts, MAX_TIME_MS)),
             fact.before.branch,
             fact.before.version,
             fact.thread,
@@ -107,7 +111,6 @@ def _store_state(transaction: Transaction, facts: Sequence[EventFact]) -> None:
                 m.display_name,
                 m.avatar_url,
                 int(m.is_local),
-                0,
                 0,
             )
             for key, (change, number) in members.items()

@@ -6,7 +6,6 @@ What a reader may see is decided in `rooms.timeline` (the right to look) and `ro
 
 from synapse_like.features.account_data import UserData
 from synapse_like.features.history.api import HistoryApi
-from synapse_like.features.history.effect import keep_times
 from synapse_like.features.history.logic import History, Pagination
 from synapse_like.features.history.tokens import TimelineTokens, Token, seen_in
 from synapse_like.rooms.front import Rooms
@@ -19,7 +18,7 @@ def build(kit: Kit, rooms: Rooms, preferences: UserData) -> Built:
     """The endpoints, and the times by which events are found."""
     tokens = TimelineTokens(rooms.reader)
     history = History(kit.database, kit.clock, preferences, rooms.events)
-    return Built(fronts=[history, tokens], apis=[HistoryApi(history, tokens)], effects=[keep_times])
+    return Built(fronts=[history, tokens], apis=[HistoryApi(history, tokens)])
 
 
 FEATURE = Feature(name="history", build=build, package=__name__, apis=(HistoryApi,))

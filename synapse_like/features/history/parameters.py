@@ -2,9 +2,9 @@
 
 import json
 
-from synapse_like.features.history.effect import MAX_TIME_MS
 from synapse_like.matrix.errors import NotJson
 from synapse_like.matrix.filters import EVERY_EVENT, RoomEventFilter
+from synapse_like.rooms.persist import MAX_TIME_MS
 from synapse_like.toolkit.http.query import Query
 
 __all__ = ["MAX_LIMIT", "MAX_TIME_MS", "event_filter", "limit_of"]

@@ -1,28 +1,19 @@
 """SQL: events by the time at which they were sent."""
 
-from collections.abc import Sequence
-
 from synapse_like.rooms.sql.timeline import JOINS, WHOLE
 from synapse_like.toolkit.db import Transaction
 from synapse_like.toolkit.db.transaction import Row
 
-_ADD = "INSERT INTO event_times (room_nid, sent_ms, event_nid) VALUES :rows"
-
 _NEAREST = {
     order: f"""
         SELECT {WHOLE}, NULL FROM (
-            SELECT a.event_nid, a.sent_ms FROM event_times a
-            WHERE a.room_nid = :room_nid AND a.sent_ms {sign} :time_ms
+            SELECT a.event_nid, a.sent_ms FROM events a
+            WHERE a.room_nid = :room_nid AND a.sent_ms {sign} :time_ms AND a.kind IN (0, 1)
             ORDER BY a.sent_ms {order}, a.event_nid {order} LIMIT :bound
         ) near JOIN events e ON e.event_nid = near.event_nid {JOINS} ORDER BY near.sent_ms {order}, e.event_nid {order}
     """
     for order, sign in (("ASC", ">="), ("DESC", "<="))
 }
-
-
-def add_times(transaction: Transaction, rows: Sequence[tuple[int, int, int]]) -> None:
-    """(room, time, event) of new events."""
-    transaction.rows(_ADD, rows)
 
 
 def nearest(transaction: Transaction, room_nid: int, time_ms: int, bound: int, *, is_backward: bool) -> list[Row]:

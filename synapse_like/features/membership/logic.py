@@ -22,7 +22,7 @@ from synapse_like.rooms.front import Draft, Rooms
 from synapse_like.rooms.live import MEMBER, LiveRoom
 from synapse_like.toolkit.db import Database
 from synapse_like.toolkit.http import Requester
-from synapse_like.toolkit.turns import Turns
+from synapse_like.toolkit.locks import KeyedLocks
 
 MEMBERSHIPS = frozenset({"join", "invite", "knock", "leave", "ban"})
 _PRESENT = ("join", "invite", "knock")
@@ -56,7 +56,7 @@ class Membership:
         self._rooms = rooms
         self._database = database
         self._config = config
-        self._turns = Turns()
+        self._turns = KeyedLocks()
 
     async def join(
         self,
@@ -90,7 +90,7 @@ class Membership:
 
         Raises NotFound, Forbidden.
         """
-        async with self._turns.of(f"{room_id} {user_id}"):
+        async with self._turns.hold(f"{room_id} {user_id}"):
             room = await self._room(room_id)
             if room.membership_of(user_id) == "leave":
                 return
@@ -163,7 +163,7 @@ class Membership:
 
     async def announce_profile(self, user_id: str, room_id: str) -> None:
         """Tell a room that the user is in about a new name or avatar; nothing happens if it knows."""
-        async with self._turns.of(f"{room_id} {user_id}"):
+        async with self._turns.hold(f"{room_id} {user_id}"):
             room = await self._room(room_id)
             member = room.members.get(user_id)
             profile = await self.profile_of(user_id)
@@ -200,7 +200,7 @@ class Membership:
         is_update: bool = False,
     ) -> str:
         user_id = requester.user_id
-        async with self._turns.of(f"{room_id} {user_id}"):
+        async with self._turns.hold(f"{room_id} {user_id}"):
             room = await self._room(room_id)
             member = room.members.get(user_id)
             is_in = member is not None and member.membership == "join"

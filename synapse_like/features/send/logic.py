@@ -20,8 +20,8 @@ from synapse_like.rooms.live import MEMBER, LiveRoom, TransactionKey
 from synapse_like.toolkit.config.rate_limits import RateLimit, RateLimits
 from synapse_like.toolkit.db import Database
 from synapse_like.toolkit.http import Requester
+from synapse_like.toolkit.locks import KeyedLocks
 from synapse_like.toolkit.ratelimit import RateLimiter
-from synapse_like.toolkit.turns import Turns
 
 REDACTION = "m.room.redaction"
 GUEST_ACCESS = "m.room.guest_access"
@@ -54,7 +54,7 @@ class Sending:
         self._membership = membership
         self._directory = directory
         self._limits = limits
-        self._turns = Turns()
+        self._turns = KeyedLocks()
 
     async def send(
         self, requester: Requester, room_id: str, event_type: str, content: Mapping[str, Any], transaction_id: str
@@ -142,7 +142,7 @@ class Sending:
         room_id, user_id = room.identity.room_id, transaction[0]
         if not annotation.fits:
             raise InvalidParam(f"The key of an annotation has at most {MAX_KEY_BYTES} bytes")
-        async with self._turns.of(f"{room_id} {user_id}"):
+        async with self._turns.hold(f"{room_id} {user_id}"):
             done = await self._rooms.live.event_of_transaction(room, transaction)
             if done is not None:
                 return done

@@ -23,7 +23,7 @@ from synapse_like.matrix.room_versions import RoomVersion, room_version
 from synapse_like.rooms.front import Draft, Rooms
 from synapse_like.rooms.live import LiveRoom
 from synapse_like.toolkit.http import Requester
-from synapse_like.toolkit.turns import Turns
+from synapse_like.toolkit.locks import KeyedLocks
 
 
 class RoomUpgrades:
@@ -34,7 +34,7 @@ class RoomUpgrades:
         self._membership = membership
         self._directory = directory
         self._creation = creation
-        self._turns = Turns()
+        self._turns = KeyedLocks()
 
     async def upgrade(
         self, requester: Requester, room_id: str, new_version: str, additional_creators: Sequence[str] = ()
@@ -48,7 +48,7 @@ class RoomUpgrades:
             if not is_valid_user_id(creator):
                 raise InvalidParam(f"{creator!r} is not a user ID")
         user_id = requester.user_id
-        async with self._turns.of(room_id):
+        async with self._turns.hold(room_id):
             room = await self._rooms.live.get(room_id)
             _check_power(room, user_id)
             self._creation.check_limit(requester)

@@ -39,6 +39,7 @@ CREATE TABLE events (
     key_nid BIGINT,
     sender TEXT NOT NULL,
     received_ms BIGINT NOT NULL,
+    sent_ms BIGINT NOT NULL,
     branch BIGINT NOT NULL,
     version BIGINT NOT NULL,
     thread TEXT,
@@ -56,6 +57,9 @@ CREATE INDEX events_by_place ON events (room_nid, depth, number);
 
 -- "What did this shard's log hold between M and N?" (refilling a gap)
 CREATE INDEX events_by_log ON events (number);
+
+-- "Which event of this room was sent nearest to a time?"
+CREATE INDEX events_by_time ON events (room_nid, sent_ms);
 
 -- One row per room: extremities as JSON [[event id, event nid, branch, version, depth], ...]; state before a next event.
 CREATE TABLE room_heads (
@@ -111,7 +115,6 @@ CREATE TABLE current_state (
     PRIMARY KEY (room_nid, key_nid)
 );
 
--- mode: how the room counts for a local member (0 all, 1 mentions, 2 off, 3 own rules).
 CREATE TABLE members (
     room_nid BIGINT NOT NULL,
     user_nid BIGINT NOT NULL,
@@ -124,7 +127,6 @@ CREATE TABLE members (
     avatar_url TEXT,
     is_local SMALLINT NOT NULL,
     is_forgotten SMALLINT NOT NULL,
-    mode SMALLINT NOT NULL,
     PRIMARY KEY (room_nid, user_nid)
 );
 

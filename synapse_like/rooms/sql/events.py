@@ -14,8 +14,8 @@ _FROM = """FROM events e JOIN rooms r ON r.room_nid = e.room_nid
     LEFT JOIN redactions x ON x.room_nid = e.room_nid AND x.redacted_id = e.event_id"""
 
 _ADD = """
-    INSERT INTO events (event_nid, event_id, room_nid, number, depth, kind, type, key_nid, sender, received_ms, branch,
-        version, thread, notified, highlighted, json, extras)
+    INSERT INTO events (event_nid, event_id, room_nid, number, depth, kind, type, key_nid, sender, received_ms, sent_ms,
+        branch, version, thread, notified, highlighted, json, extras)
     VALUES :rows
 """
 _TRANSACTION_IDS = """
@@ -51,18 +51,6 @@ _NEWEST_BY_NUMBER = {
     }
     for bound in BOUNDS
 }
-_TAIL_LITE = f"""
-    SELECT {COLUMNS} {_FROM} WHERE e.room_nid = :room_nid AND e.number > :after AND e.number <= :upto AND e.kind = 0
-    ORDER BY e.number DESC LIMIT :bound
-"""
-_BACKWARD = f"""
-    SELECT {COLUMNS} {_FROM} WHERE e.room_nid = :room_nid AND (e.depth, e.number) < (:depth, :number)
-        AND e.number IS NOT NULL AND e.kind IN (0, 1) ORDER BY e.depth DESC, e.number DESC LIMIT :bound
-"""
-_FORWARD = f"""
-    SELECT {COLUMNS} {_FROM} WHERE e.room_nid = :room_nid AND (e.depth, e.number) > (:depth, :number)
-        AND e.number IS NOT NULL AND e.kind IN (0, 1) ORDER BY e.depth, e.number LIMIT :bound
-"""
 _LOG = f"""
     SELECT {COLUMNS} {_FROM} WHERE e.number > :after AND e.number <= :upto ORDER BY e.number
 """
@@ -90,21 +78,6 @@ def newest_of_rooms(transaction: Transaction, asked: Sequence[tuple[int, int, in
     """
     step = next((step for step in BOUNDS if step >= bound), BOUNDS[-1])
     return transaction.query_rows(_NEWEST_BY_NUMBER[step][transaction.engine_name], asked)
-
-
-def tail(transaction: Transaction, room_nid: int, after: int, upto: int, bound: int) -> list[Row]:
-    """The newest live events of one room in (after, upto], newest first."""
-    return transaction.all(_TAIL_LITE, room_nid=room_nid, after=after, upto=upto, bound=bound)
-
-
-def before_place(transaction: Transaction, room_nid: int, depth: int, number: int, bound: int) -> list[Row]:
-    """Events before a place, newest first."""
-    return transaction.all(_BACKWARD, room_nid=room_nid, depth=depth, number=number, bound=bound)
-
-
-def after_place(transaction: Transaction, room_nid: int, depth: int, number: int, bound: int) -> list[Row]:
-    """Events after a place, oldest first."""
-    return transaction.all(_FORWARD, room_nid=room_nid, depth=depth, number=number, bound=bound)
 
 
 def of_log(transaction: Transaction, after: int, upto: int) -> list[Row]:

@@ -19,7 +19,7 @@ _STATE = """
 """
 
 _LOCAL_MEMBERS = """
-    SELECT m.user_id, m.membership, m.event_nid, e.event_id, m.sender, m.display_name, m.avatar_url, m.mode
+    SELECT m.user_id, m.membership, m.event_nid, e.event_id, m.sender, m.display_name, m.avatar_url
     FROM members m JOIN events e ON e.event_nid = m.event_nid
     WHERE m.room_nid = (SELECT room_nid FROM rooms WHERE room_id = :room_id) AND m.is_local = 1
 """
@@ -36,7 +36,7 @@ _TRANSACTION = """
 """
 
 _MEMBERS = """
-    SELECT m.user_id, m.membership, m.event_nid, e.event_id, m.sender, m.display_name, m.avatar_url, m.mode
+    SELECT m.user_id, m.membership, m.event_nid, e.event_id, m.sender, m.display_name, m.avatar_url
     FROM members m JOIN events e ON e.event_nid = m.event_nid WHERE m.room_nid = :room_nid AND m.user_id IN :user_ids
 """
 

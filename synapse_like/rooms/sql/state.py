@@ -22,7 +22,7 @@ _REMOVE_CURRENT = """
 """
 _SET_MEMBERS = """
     INSERT INTO members (room_nid, user_nid, user_id, membership, event_nid, number, sender, display_name, avatar_url,
-        is_local, is_forgotten, mode)
+        is_local, is_forgotten)
     VALUES :rows
     ON CONFLICT (room_nid, user_nid) DO UPDATE SET membership = excluded.membership, event_nid = excluded.event_nid,
         number = excluded.number, sender = excluded.sender, display_name = excluded.display_name,
@@ -56,11 +56,6 @@ _BRANCH_AT = """
     JOIN state_branch_rows b ON b.branch = :branch AND b.key_nid = newest.key_nid AND b.version = newest.version
     JOIN state_keys k ON k.key_nid = b.key_nid LEFT JOIN events e ON e.event_nid = b.event_nid
 """
-_TRUNK_KEY_AT = """
-    SELECT e.event_id FROM state_trunk t JOIN events e ON e.event_nid = t.event_nid
-    WHERE t.room_nid = :room_nid AND t.key_nid = :key_nid AND t.version = (
-        SELECT max(version) FROM state_trunk WHERE room_nid = :room_nid AND key_nid = :key_nid AND version <= :version)
-"""
 _TRUNK_BETWEEN = """
     WITH asked (room_nid, after_number, upto_number) AS (VALUES :rows)
     SELECT t.room_nid, k.type, k.state_key, t.key_nid, t.version, t.number, e.event_id, e.event_nid
@@ -77,11 +72,6 @@ _TRUNK_OF_LOG = """
     LEFT JOIN events e ON e.event_nid = t.event_nid
     LEFT JOIN members m ON m.room_nid = t.room_nid AND m.user_nid = t.key_nid AND m.number = t.number
     WHERE t.number > :after AND t.number <= :upto ORDER BY t.number
-"""
-_VERSIONS_AT = """
-    WITH asked (room_nid, number) AS (VALUES :rows)
-    SELECT asked.room_nid, asked.number, (SELECT max(t.version) FROM state_trunk t
-        WHERE t.room_nid = asked.room_nid AND t.number <= asked.number) FROM asked
 """
 
 
@@ -103,7 +93,7 @@ def set_current(transaction: Transaction, rows: Sequence[Row], removed: Sequence
 
 
 def set_members(transaction: Transaction, rows: Sequence[Row], removed: Sequence[Row]) -> None:
-    """Bring the table of members up to date; `mode` is kept for those who have one.
+    """Bring the table of members up to date.
 
     Whose membership was taken out by a resolution counts as having left, without an event that says so.
     """
@@ -127,12 +117,6 @@ def branch_at(transaction: Transaction, branch: int, version: int) -> tuple[int,
     return (int(row[0]) if row else 0), transaction.all(_BRANCH_AT, branch=branch, version=version)
 
 
-def trunk_key_at(transaction: Transaction, room_nid: int, key_nid: int, version: int) -> str | None:
-    """The event id of one key as of a version of the trunk: one index probe."""
-    row = transaction.one(_TRUNK_KEY_AT, room_nid=room_nid, key_nid=key_nid, version=version)
-    return str(row[0]) if row else None
-
-
 def trunk_between(transaction: Transaction, rooms: Sequence[tuple[int, int, int]]) -> list[Row]:
     """What changed in the trunks of several rooms between two numbers of each: (room, after, upto) in,
     (room, type, state key, key number, version, number, event id, event number) out, in order of version.
@@ -152,8 +136,3 @@ def trunk_of_log(transaction: Transaction, after: int, upto: int) -> dict[int, l
             member = Member(state_key, membership, sender, display_name, avatar_url, bool(is_local), None)
         found.setdefault(number, []).append(TrunkChange(kind, state_key, key_nid, event_id, event_nid, member))
     return found
-
-
-def versions_at(transaction: Transaction, points: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """The trunk's version in force at (room, number); 0 before the first state."""
-    return {(room, number): version or 0 for room, number, version in transaction.query_rows(_VERSIONS_AT, points)}

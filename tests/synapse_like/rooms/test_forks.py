@@ -1,4 +1,4 @@
-"""Events from elsewhere: forks, merges, conflicting state, refusals; on both databases, in old and new room versions."""
+"""Events from elsewhere: forks, merges, conflicting state, refusals; on both databases, in old and new versions."""
 
 import pytest
 
@@ -73,8 +73,8 @@ async def test_a_fork_is_merged_by_the_next_event(database: Database, version: s
     assert await rooms.reception.receive(room_id, fork) == [Kind.LIVE, Kind.LIVE]
     live = await rooms.live.get(room_id)
     assert {e.event_id for e in live.head.extremities} == {named, fork[1].event_id}
-    assert live.state_event("m.room.name").content == {"name": "ours"}
-    assert live.state_event("m.room.topic").content == {"topic": "theirs"}
+    assert live.state["m.room.name", ""].event.content == {"name": "ours"}
+    assert live.state["m.room.topic", ""].event.content == {"topic": "theirs"}
     sent = await rooms.creation.send(room_id, message(ALICE, "merged"))
     assert set((await event(rooms, sent)).prev_event_ids) == {named, fork[1].event_id}
     state_now = await current(database, live.identity.room_nid, live.head.trunk_version)

@@ -182,7 +182,7 @@ class BusyRoom:
         user_id, other = self.random.sample(sorted(self.tokens), k=2)
         self.ignored[user_id] = {other} if self.random.random() < 0.5 else set()
         self.log.append(f"{user_id} ignores {self.ignored[user_id]}")
-        content = {"ignored_users": {other: {} for other in self.ignored[user_id]}}
+        content: dict[str, Any] = {"ignored_users": {other: {} for other in self.ignored[user_id]}}
         await self.server.homeserver.front(UserData).put(user_id, GLOBAL, IGNORED_USERS, content)
         await caught_up(self.server)
 

@@ -1,4 +1,4 @@
-"""GET /notifications."""
+"""What GET /notifications lists, and in which order."""
 
 from typing import Any
 from urllib.parse import quote

@@ -28,7 +28,7 @@ class Pair:
         for token in (self.ben, self.cat):
             await self.server.join(token, self.room)
 
-    async def send(self, text: str, token: str = "", **content: Any) -> str:
+    async def send(self, text: str, token: Any = "", **content: Any) -> str:
         self._sent += 1
         path = f"/rooms/{quote(self.room)}/send/m.room.message/t{self._sent}"
         body = {"msgtype": "m.text", "body": text, **content}
@@ -46,7 +46,7 @@ class Pair:
         await self.server.ok("PUT", path, {}, token=self.ann)
 
     async def mute(self) -> None:
-        rule = {"actions": []}
+        rule: dict[str, Any] = {"actions": []}
         await self.server.ok("PUT", f"/pushrules/global/room/{quote(self.room)}", rule, token=self.ben)
 
     async def unread(self, token: str = "") -> tuple[int, int]:
@@ -171,7 +171,7 @@ async def test_rules_that_were_changed_before_a_room_is_loaded_count(pair: Pair)
 
 async def test_own_rules_count_from_the_join_on(pair: Pair) -> None:
     dan = await pair.server.register("dan")
-    rule = {"actions": []}
+    rule: dict[str, Any] = {"actions": []}
     await pair.send("before")
     await pair.server.ok("PUT", f"/pushrules/global/room/{quote(pair.room)}", rule, token=dan)
     await pair.server.join(dan, pair.room)
