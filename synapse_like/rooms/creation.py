@@ -385,11 +385,7 @@ def _replaced(room: LiveRoom, event: Event, prepared: Prepared) -> Event | None:
 def _replaces(replaced: Event | None) -> dict[str, Any]:
     if replaced is None:
         return {}
-    return {
-        "replaces_state": replaced.event_id,
-        "prev_content": replaced.content,
-        "prev_sender": replaced.sender,
-    }
+    return {"replaces_state": replaced.event_id, "prev_content": replaced.content}
 
 
 def _heard(_: object) -> None:

@@ -110,7 +110,7 @@ class EventFact(Fact, kw_only=True, gc=False):
     json: str
     """The PDU as stored."""
     extras: dict[str, Any] | None
-    """What clients get in `unsigned` besides: replaces_state, prev_content, prev_sender, invite_room_state, ..."""
+    """What clients get in `unsigned` besides: replaces_state, prev_content, invite_room_state, ..."""
     before: StateRef
     head: Head
     trunk: tuple[TrunkChange, ...] = ()
