@@ -196,7 +196,8 @@ class Committer:
             logger.warning("a batch of %d failed (%s); trying its %d parts", len(batch.appends), error, len(several))
             self._groups.extendleft(reversed(several))
         else:
-            logger.error("could not store for %s: %s", batch.appends[0].key, error, exc_info=error)
+            trace = None if isinstance(error, OutcomeUnknown) else error  # a broken connection has no fault to find
+            logger.error("could not store for %s: %s", batch.appends[0].key, error, exc_info=trace)
             if isinstance(error, FenceBroken):
                 for key in batch.moves:
                     self._lose(key)
