@@ -22,6 +22,7 @@ SENDERS = 8
 CUTS = 25
 OUTAGE_SECONDS = 4.0
 RECOVERY_SECONDS = 5.0
+NAME = "Renamed in an outage"
 
 
 @pytest.fixture
@@ -115,16 +116,36 @@ def _check_survives(server: Server, harm: Callable[[], None]) -> list[Sender]:
     since = reader.sync()["next_batch"]
     with _sending(server, room_ids) as senders:
         _wait_for_more(senders, 20)
+        named = threading.Thread(target=_rename_until_ok, args=(reader,), daemon=True)
+        named.start()
         harm()
         began = time.monotonic()
         _wait_for_more(senders, 20)
         _until_ok(reader, "GET", f"{V3}/sync", query={"since": since, "timeout": 0})
         _until_ok(reader, "POST", f"{V3}/createRoom", {})
+        named.join(RECOVERY_SECONDS)
         assert time.monotonic() - began < RECOVERY_SECONDS
+    assert all(_name_in(reader, room_id) == NAME for room_id in room_ids)
     assert set().union(*(sender.statuses for sender in senders)) <= {200, 503}
     for number, room_id in enumerate(room_ids):
         _check_stored(reader, room_id, senders[number::2])
     return senders
+
+
+def _rename_until_ok(client: Client) -> None:
+    """Change a name, which all rooms are then told of in the background."""
+    path = f"{V3}/profile/{client.user_id}/displayname"
+    while client.request("PUT", path, {"displayname": NAME})[0] != 200:
+        time.sleep(0.05)
+
+
+def _name_in(client: Client, room_id: str) -> object:
+    """The client's name in a room, once the room has been told of one."""
+    deadline = time.monotonic() + RECOVERY_SECONDS
+    path = f"{V3}/rooms/{room_id}/state/m.room.member/{client.user_id}"
+    while (name := client.call("GET", path).get("displayname")) != NAME and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return name
 
 
 @contextmanager
