@@ -57,8 +57,8 @@ class Server:
         (folder / "signing.key").write_text(f"ed25519 a_test {seed}\n")
         (folder / "homeserver.yaml").write_text(yaml.safe_dump(self._configuration(database) | dict(options or {})))
 
-    def start(self) -> None:
-        """Start the process and return when it answers; RuntimeError shows the end of its log."""
+    def launch(self) -> None:
+        """Start the process and return at once."""
         wrapper = [sys.executable, dies_with_parent.__file__, str(os.getpid())]
         command = [*wrapper, *COMMAND, "-c", str(self.folder / "homeserver.yaml")]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
@@ -66,9 +66,13 @@ class Server:
             self._process = subprocess.Popen(
                 command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
+
+    def start(self) -> None:
+        """Start the process and return when it answers; RuntimeError shows the end of its log."""
+        self.launch()
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill9()
                 raise RuntimeError(f"the server did not start:\n{self.log_text()[-6000:]}")
             time.sleep(0.02)
