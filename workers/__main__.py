@@ -1,6 +1,7 @@
 """``python -m workers COMMAND``: what the processes of a server are made of."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -24,4 +25,5 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `... | head` is no error
     sys.exit(main(sys.argv[1:]))
