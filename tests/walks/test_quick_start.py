@@ -133,6 +133,14 @@ def test_a_configuration_with_mistakes_names_them_all_and_starts_nothing(tmp_pat
         assert [word for word in ("homeserver.yaml:4", "enable_registration", "mysql") if word not in said] == []
 
 
+@pytest.mark.parametrize("choice", [("--port", "99999"), ("--port", "http"), ("--server-name", "two words")])
+def test_a_choice_that_cannot_be_leaves_no_folder_behind(tmp_path: Path, choice: tuple[str, str]) -> None:
+    code, said = _synapse_like(tmp_path, "up", "--data", "data", *choice)
+    assert code in (1, 2)
+    assert choice[1] in said
+    assert not (tmp_path / "data").exists()
+
+
 def _synapse_like(folder: Path, *arguments: str) -> tuple[int, str]:
     """Run the console command with the tests' password as its standard input: (exit code, what it printed)."""
     return _run(folder, CONSOLE, *arguments)

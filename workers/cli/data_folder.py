@@ -44,7 +44,7 @@ def add_choices(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--server-name", metavar="NAME", help="the part behind the colon in @user:example.com; for ever"
     )
-    command.add_argument("--port", type=int, help=f"where to listen, on this machine only (default: {DEFAULT_PORT})")
+    command.add_argument("--port", type=_port, help=f"where to listen, on this machine only (default: {DEFAULT_PORT})")
 
 
 def make(folder: Path, server_name: str, port: int, randomness: Randomness) -> list[Path]:
@@ -60,6 +60,13 @@ def make(folder: Path, server_name: str, port: int, randomness: Randomness) -> l
     if (folder / CONFIG_FILE).exists():
         raise FileExistsError(f"{folder / CONFIG_FILE} exists already")
     return [_write_private(path, text) for path, text in contents.items() if not path.exists()]
+
+
+def _port(text: str) -> int:
+    """The number of a port. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 1 to 65535")
+    return int(text)
 
 
 def _generate(chosen: argparse.Namespace) -> int:
