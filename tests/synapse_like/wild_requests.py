@@ -27,6 +27,12 @@ NAMES = """
     valid via visibility $ __proto__
 """.split()
 
+QUERY_NAMES = """
+    access_token after archived at batch_token before dir filter format from full_state kind limit membership
+    not_membership only room_id server server_name session set_presence since timeout to token ts use_state_after
+    user_id username via
+""".split()
+
 WORDS = """
     0 1 -1 true false null b f all main m.room.member m.room.message m.room.create m.room.power_levels
     m.room.name m.room.join_rules m.room.canonical_alias m.room.tombstone m.room.history_visibility
@@ -101,7 +107,7 @@ def _quoted(text: str) -> str:
 
 
 def _queries(wild: st.SearchStrategy[str]) -> st.SearchStrategy[list[tuple[str, str]]]:
-    return st.lists(st.tuples(st.sampled_from(NAMES), wild), max_size=4)
+    return st.lists(st.tuples(st.sampled_from(QUERY_NAMES), wild), max_size=6)
 
 
 def _with_query(path: str, query: list[tuple[str, str]]) -> str:
