@@ -2,6 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Sequence
+from operator import ge
 
 from replication.numbers import COUNTER_BITS, counter_of, pack, shard_of
 
@@ -34,7 +35,7 @@ class Vector(tuple[int, ...]):
 
     def joined(self, other: Sequence[int]) -> "Vector":
         """The further of both, shard by shard."""
-        if self == other:
+        if all(map(ge, self, other)):
             return self
         return Vector(max(pair) for pair in zip(self, other, strict=True))
 

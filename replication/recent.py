@@ -6,6 +6,7 @@ answered by None: "ask the database".
 
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 from replication.numbers import counter_of, shard_of
@@ -55,7 +56,9 @@ class RecentFacts(Generic[F]):
             return ()
         if facts[0].number > after:
             return tuple(facts)
-        return tuple(fact for fact in facts if fact.number > after)
+        found = list(takewhile(lambda fact: fact.number > after, reversed(facts)))
+        found.reverse()
+        return found
 
     def last(self, key: Hashable) -> F | None:
         """The newest remembered fact of `key`."""
