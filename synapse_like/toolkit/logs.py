@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,8 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 _SECRETS = re.compile(
     r"(?i)((?:access_token|refresh_token|login_?token|password|secret)[\"']?\s*[=:]\s*[\"']?|\bbearer\s+)([^\s&\"',;}]+)"
 )
+_SECRET_WORDS = ("token", "password", "secret", "bearer")
+"""One of them is in everything that `_SECRETS` matches; looking for them first is ten times cheaper."""
 _NOISY = ("twisted", "asyncio", "sentry_sdk", "urllib3")
 
 
@@ -43,6 +46,9 @@ def current_request_id() -> str:
 
 def without_secrets(text: str) -> str:
     """Return the text with the values of tokens and passwords blotted out."""
+    lowered = text.lower()
+    if not any(word in lowered for word in _SECRET_WORDS):
+        return text
     return _SECRETS.sub(r"\1(hidden)", text)
 
 
@@ -51,7 +57,8 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, and the traceback below it if there is one."""
-        when = datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        seconds, part = divmod(record.created, 1)
+        when = f"{_second(int(seconds))}.{int(part * 1000):03}"
         head = f"{when} {record.levelname:<7} {_request_of(record)} {record.name}: {_one_line(record.getMessage())}"
         return without_secrets("\n".join([head, *_traceback(self, record)]))
 
@@ -89,6 +96,12 @@ def set_up_logs(level: str, form: Literal["text", "json"], log_config: Path | No
             logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
     observer: Any = STDLibLogObserver("twisted")
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    """The date and time of a second: many lines share one."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _request_of(record: logging.LogRecord) -> str:
