@@ -1,4 +1,4 @@
-"""Garbage on the port, clients that hang up in the middle, and kill -9 while the server starts or stops."""
+"""Garbage on the port, clients that hang up in the middle, and kill -9 while the server starts."""
 
 import random
 import socket
