@@ -26,7 +26,7 @@ from synapse_like.toolkit.http.tls import TlsFiles
 from synapse_like.toolkit.randomness import Randomness
 from synapse_like.toolkit.ratelimit import RateLimiter
 from workers.jobs import Jobs
-from workers.spine import OnLost, Spine, build_spine
+from workers.spine import OnLost, Spine, build_spine, go_on
 
 STOP_GRACE_SECONDS = 2.0
 
@@ -45,14 +45,10 @@ def build_kit(config: Config, reactor: Any) -> Kit:
     )
 
 
-def _go_on() -> None:
-    """A test's server does not stop its process."""
-
-
 class Homeserver:
     """A whole server in one process. `answers` are its endpoints; listeners come with `listen`."""
 
-    def __init__(self, kit: Kit, features: Sequence[Feature] = FEATURES, on_lost: OnLost = _go_on) -> None:
+    def __init__(self, kit: Kit, features: Sequence[Feature] = FEATURES, on_lost: OnLost = go_on) -> None:
         self.kit = kit
         notices = _notices(kit, features)
         self.spine: Spine = build_spine(kit, _signing_key(kit.config), notices, on_lost)

@@ -41,7 +41,7 @@ OnLost = Callable[[], object]
 logger = logging.getLogger(__name__)
 
 
-def _go_on() -> None:
+def go_on() -> None:
     """Nobody wants to hear of lost shards."""
 
 
@@ -105,7 +105,7 @@ class Spine:
         self.kit.database.close()
 
 
-def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: OnLost = _go_on) -> Spine:
+def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: OnLost = go_on) -> Spine:
     """The spine of a process that owns all shards; `on_lost` is called if it does so no more."""
     bus = MemoryBus(kit.clock)
     holdings = [Holdings(family) for family in FAMILIES]

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from replication.numbers import shard_of
 from synapse_like.matrix.client_format import ClientJSON
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
@@ -90,7 +91,7 @@ def from_fact(fact: EventFact) -> StoredEvent:
         event=fact.event,
         event_nid=fact.event_nid,
         room_nid=fact.room_nid,
-        shard=fact.number >> 44 if fact.number > 0 else 0,
+        shard=shard_of(fact.number),
         number=fact.number,
         kind=fact.kind,
         received_ms=fact.received_ms,

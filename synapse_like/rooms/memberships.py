@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from replication import sql as replication_sql
+from replication.numbers import shard_of
 from replication.positions import Vector
 from synapse_like.rooms.facts import EventFact
 from synapse_like.rooms.families import ROOM
@@ -153,7 +154,7 @@ def _apply(entry: _Entry, user_id: str, fact: EventFact) -> None:
         entry.rooms[fact.room_id] = UserRoom(
             room_id=fact.room_id,
             room_nid=fact.room_nid,
-            shard=fact.number >> 44,
+            shard=shard_of(fact.number),
             membership=change.member.membership,
             event_id=change.event_id or "",
             number=fact.number,
