@@ -11,6 +11,7 @@ with one owner at a time; a *fact* is one row of one stream in one shard; its *n
 * `committer`  group commit: which appends go together, what happens after a failure
 * `log`        what features use to append facts
 * `bus`        frames from owners to readers (memory; others come with the workers)
+* `owned`      what has to run where a shard is owned
 * `reader`     a process's view: positions, gaps, refills, recent facts
 * `ports`      what this library asks of its surroundings
 """

@@ -1,9 +1,10 @@
 """The composition root: one process that is a whole server, put together from the catalogue."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from replication.streams import Family
 from synapse_like.catalogue import FEATURES
 from synapse_like.features import unread
 from synapse_like.features.server import Capabilities
@@ -18,14 +19,14 @@ from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
 from synapse_like.toolkit.db import Database, migrations_in, open_engine
-from synapse_like.toolkit.feature import Built, Feature, Kit
+from synapse_like.toolkit.feature import Built, Feature, Kit, Tenant
 from synapse_like.toolkit.http.authentication import Authenticator
 from synapse_like.toolkit.http.endpoint import BoundEndpoint, bound
 from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings, Surroundings
 from synapse_like.toolkit.http.tls import TlsFiles
 from synapse_like.toolkit.randomness import Randomness
 from synapse_like.toolkit.ratelimit import RateLimiter
-from workers.jobs import Jobs
+from workers.jobs import Job, Jobs
 from workers.spine import OnLost, Spine, build_spine, go_on
 
 STOP_GRACE_SECONDS = 2.0
@@ -55,7 +56,7 @@ class Homeserver:
         self._features = features
         self.notifier = Notifier(self.spine.rooms.reader)
         self.built = _build_all(features, [kit, self.spine.rooms, notices, self.notifier])
-        self._jobs = Jobs(kit.clock, [*self.spine.jobs(), *(job for built in self.built for job in built.jobs)])
+        self._jobs = Jobs(kit.clock, [*self.spine.jobs(), *self._repeated()])
         capabilities = self.front(Capabilities)
         capabilities.extend(source for built in self.built for source in built.capabilities)
         for feature in features:
@@ -64,6 +65,14 @@ class Homeserver:
         for built in self.built:
             self.spine.store(built.storages, built.ephemeral)
         self.spine.store_events([effect for built in self.built for effect in built.effects])
+
+    def _repeated(self) -> Iterator[Job]:
+        for built in self.built:
+            yield from (*built.jobs, *built.ticks)
+
+    def _tenants(self) -> Iterator[tuple[Family, Tenant]]:
+        for built in self.built:
+            yield from built.tenants
 
     def front(self, kind: type) -> Any:
         """The front door of that type."""
@@ -88,11 +97,15 @@ class Homeserver:
         for built in self.built:
             for service in built.services:
                 await service.start()
+        for family, tenant in self._tenants():
+            await tenant.took(family, range(family.shards))
         self._jobs.start()
 
     async def stop(self) -> None:
         """Stop services, commit what is queued, close the database."""
         self._jobs.stop()
+        for family, tenant in self._tenants():
+            await tenant.gave(family, range(family.shards))
         for built in reversed(self.built):
             for service in built.services:
                 await service.stop()

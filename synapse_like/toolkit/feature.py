@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from replication.streams import Storage, Stream
+from replication.streams import Family, Storage, Stream
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.db import Database
@@ -41,6 +41,18 @@ class Service(Protocol):
         ...
 
 
+class Tenant(Protocol):
+    """Something that lives where shards of a family are owned: memory or work for the rooms, users, ... in them."""
+
+    async def took(self, family: Family, shards: Sequence[int]) -> None:
+        """These shards are ours from now on: load what must go on."""
+        ...
+
+    async def gave(self, family: Family, shards: Sequence[int]) -> None:
+        """These shards are about to go, or are gone: stop what runs for them, forget what is remembered of them."""
+        ...
+
+
 Capability = Callable[[Requester], dict[str, Any]]
 """Gives a part of GET /capabilities, by capability name."""
 
@@ -54,7 +66,9 @@ class Built:
     * `storages`   durable streams that it stores; `ephemeral` those without rows
     * `sections`   its parts of /sync (`sync.section.Section`)
     * `effects`    what it writes in the transaction of a batch of events (`rooms.ports.PersistEffect`)
-    * `jobs`       (name, seconds between two runs, async function)
+    * `tenants`    what lives where shards are owned, with the families of them
+    * `jobs`       (name, seconds between two runs, async function), by whoever holds the job's lease
+    * `ticks`      the same, in every process
     """
 
     fronts: Sequence[object] = ()
@@ -65,7 +79,9 @@ class Built:
     effects: Sequence[Callable[..., None]] = ()
     services: Sequence[Service] = ()
     capabilities: Sequence[Capability] = ()
+    tenants: Sequence[tuple[Family, Tenant]] = ()
     jobs: Sequence[tuple[str, float, Callable[[], Any]]] = ()
+    ticks: Sequence[tuple[str, float, Callable[[], Any]]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ def build(kit: Kit, rooms: Rooms) -> Built:
         apis=apis,
         ephemeral=[PRESENCE],
         sections=[PresenceSection(heard, config.presence)],
-        jobs=[("presence", STEP_MS / 1000, presence.look_at_the_time)],
+        ticks=[("presence", STEP_MS / 1000, presence.look_at_the_time)],
     )
 
 

@@ -51,7 +51,8 @@ def build(kit: Kit, rooms: Rooms, accounts: Accounts) -> Built:
         apis=[SessionsApi(sessions, devices, kit.limiter)],
         storages=STORAGES,
         services=[sightings],
-        jobs=[("sightings", WRITE_SECONDS, sightings.write), ("deleted devices", _PURGE_SECONDS, devices.purge)],
+        jobs=[("deleted devices", _PURGE_SECONDS, devices.purge)],
+        ticks=[("sightings", WRITE_SECONDS, sightings.write)],
     )
 
 

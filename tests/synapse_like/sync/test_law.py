@@ -2,6 +2,7 @@
 
 import pytest
 
+from synapse_like.features.profile import ProfileSpread
 from tests.kit.homeserver import TestServer
 from tests.kit.random_life import Life
 from tests.kit.sync_client import SyncClient, differences, vanished
@@ -20,6 +21,7 @@ async def test_following_along_equals_beginning_afresh(server: TestServer, seed:
         for client in clients.values():
             if life.random.random() < 0.4:
                 await client.sync()
+    await server.homeserver.front(ProfileSpread).idle()  # names go from room to room after their change was answered
     gone = await vanished(server)
     for (name, after), client in clients.items():
         await client.catch_up()

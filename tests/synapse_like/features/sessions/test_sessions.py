@@ -180,7 +180,7 @@ async def test_sightings_are_written_behind(server: TestServer) -> None:
     assert device.sighting is not None and device.sighting.ip == "10.0.0.1"
     rows = "SELECT device_id, ip FROM device_sightings"
     assert await server.homeserver.kit.database.read(lambda txn: txn.all(rows)) == []
-    (job,) = [job for built in server.homeserver.built for name, _, job in built.jobs if name == "sightings"]
+    (job,) = [job for built in server.homeserver.built for name, _, job in built.ticks if name == "sightings"]
     await job()
     assert await server.homeserver.kit.database.read(lambda txn: txn.all(rows)) == [("PHONE", "10.0.0.1")]
     assert await is_alive(server, token)
