@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from synapse_like import federation
 from synapse_like.features import (
     account,
     account_data,
@@ -37,6 +38,7 @@ from synapse_like.toolkit.feature import Feature
 
 FEATURES: Sequence[Feature] = (
     server.FEATURE,
+    federation.FEATURE,
     accounts.FEATURE,
     sessions.FEATURE,
     uia.FEATURE,

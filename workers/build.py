@@ -20,7 +20,7 @@ from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
 from synapse_like.toolkit.db import Database, migrations_in, open_engine
 from synapse_like.toolkit.feature import Built, Feature, Kit, Tenant
-from synapse_like.toolkit.http.authentication import Authenticator
+from synapse_like.toolkit.http.authentication import Authenticators
 from synapse_like.toolkit.http.endpoint import BoundEndpoint, bound
 from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings, Surroundings
 from synapse_like.toolkit.http.tls import TlsFiles
@@ -84,12 +84,12 @@ class Homeserver:
         return [pair for built in self.built for api in built.apis for pair in bound(api)]
 
     @property
-    def authenticator(self) -> Authenticator:
-        """Who knows access tokens."""
-        authenticator: Authenticator = next(
-            front for built in self.built for front in built.fronts if hasattr(front, "authenticate")
-        )
-        return authenticator
+    def authenticators(self) -> Authenticators:
+        """Who knows access tokens, and who knows the signatures of other servers."""
+        fronts = [front for built in self.built for front in built.fronts]
+        users: Any = next(front for front in fronts if hasattr(front, "authenticate"))
+        servers: Any = next((front for front in fronts if hasattr(front, "authenticate_server")), None)
+        return Authenticators(users) if servers is None else Authenticators(users, servers)
 
     async def start(self) -> None:
         """Migrate, take the shards, start services and jobs."""
@@ -117,7 +117,7 @@ class ListeningServer:
 
     def __init__(self, homeserver: Homeserver, reactor: Any) -> None:
         self.homeserver = homeserver
-        surroundings = Surroundings(reactor, homeserver.kit.clock, homeserver.authenticator)
+        surroundings = Surroundings(reactor, homeserver.kit.clock, homeserver.authenticators)
         self.listeners = Listeners(surroundings, homeserver.answers)
 
     async def start(self) -> None:

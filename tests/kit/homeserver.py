@@ -50,7 +50,7 @@ class TestServer:
         self.rooms = homeserver.spine.rooms
         self.queries: list[str] = []
         homeserver.kit.database.observers.append(self.queries.append)
-        self._app = App(Router(homeserver.answers), homeserver.authenticator)
+        self._app = App(Router(homeserver.answers), homeserver.authenticators)
 
     async def request(
         self,

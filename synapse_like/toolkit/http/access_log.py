@@ -48,7 +48,7 @@ class AccessLog:
         fields = (
             self._tag,
             request.client_ip or "-",
-            requester.user_id if requester is not None else "-",
+            requester.user_id if requester is not None else request.optional_origin or "-",
             request.method,
             redacted(f"{request.path}?{request.query_string}" if request.query_string else request.path),
             reply.status,

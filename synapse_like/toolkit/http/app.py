@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError
 
 from synapse_like.matrix.errors import InternalError, InvalidParam, LimitExceeded, MatrixError, Unavailable
 from synapse_like.toolkit.db import Unstorable
-from synapse_like.toolkit.http.authentication import Authenticator, authenticate
+from synapse_like.toolkit.http.authentication import Authenticators, authenticate
 from synapse_like.toolkit.http.bodies import decode_body
 from synapse_like.toolkit.http.reply import Reply, as_reply
 from synapse_like.toolkit.http.request import Request
@@ -25,9 +25,9 @@ RETRY_AFTER_SECONDS: Final = 1
 class App:
     """All endpoints of one listener, as a function from request to reply."""
 
-    def __init__(self, router: Router, authenticator: Authenticator) -> None:
+    def __init__(self, router: Router, authenticators: Authenticators) -> None:
         self._router = router
-        self._authenticator = authenticator
+        self._authenticators = authenticators
 
     def match(self, method: str, path: str) -> Match | MatrixError | None:
         """Return where a request leads: an endpoint, an error, or None for OPTIONS, which needs no endpoint."""
@@ -67,7 +67,7 @@ class App:
             raise match
         endpoint = match.route.endpoint
         request.params = match.params
-        await authenticate(request, endpoint.auth, self._authenticator)
+        await authenticate(request, endpoint.auth, self._authenticators)
         request.body = decode_body(request.raw_body, endpoint)
         return as_reply(await match.route.handler(request))
 

@@ -1,9 +1,11 @@
 """Finding out who is calling, and whether they may.
 
-Only the questions that every endpoint asks: is there a token, is it a guest's, is the account locked. What a user may
-do in a room is asked elsewhere; how tokens are stored is a feature's business.
+Only the questions that every endpoint asks: is there a token, is it a guest's, is the account locked; or which server
+signed the request. What a user may do in a room is asked elsewhere; how tokens are stored is a feature's business, and
+how signatures are checked is federation's.
 """
 
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from synapse_like.matrix.errors import Forbidden, GuestAccessForbidden, MissingToken, UserLocked
@@ -17,6 +19,29 @@ class Authenticator(Protocol):
 
     async def authenticate(self, token: str, request: Request[Any]) -> Requester:
         """Return whose token it is. Raises UnknownToken if it is nobody's; the request gives address and agent."""
+
+
+class ServerAuthenticator(Protocol):
+    """Knows the signatures of other servers."""
+
+    async def authenticate_server(self, request: Request[Any]) -> str:
+        """Return the server that signed the request. Raises Unauthorized or Forbidden."""
+
+
+class NoServers:
+    """Lets no other server in."""
+
+    async def authenticate_server(self, request: Request[Any]) -> str:
+        """Refuse."""
+        raise Forbidden("This server does not federate")
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticators:
+    """Who knows the callers: users by their tokens, servers by their signatures."""
+
+    users: Authenticator
+    servers: ServerAuthenticator = field(default_factory=NoServers)
 
 
 def access_token(request: Request[Any]) -> str | None:
@@ -36,19 +61,22 @@ def access_token(request: Request[Any]) -> str | None:
     return token
 
 
-async def authenticate(request: Request[Any], auth: Auth, authenticator: Authenticator) -> None:
-    """Fill in the requester as the endpoint's rule wants it.
+async def authenticate(request: Request[Any], auth: Auth, authenticators: Authenticators) -> None:
+    """Fill in the requester, or the origin, as the endpoint's rule wants it.
 
-    Raises MissingToken, what the authenticator raises, UserLocked, GuestAccessForbidden or Forbidden.
+    Raises MissingToken, what the authenticators raise, UserLocked, GuestAccessForbidden or Forbidden.
     """
     if auth is Auth.NONE:
+        return
+    if auth is Auth.FEDERATION:
+        request.origin = await authenticators.servers.authenticate_server(request)
         return
     token = access_token(request)
     if token is None:
         if auth is Auth.OPTIONAL:
             return
         raise MissingToken()
-    requester = await authenticator.authenticate(token, request)
+    requester = await authenticators.users.authenticate(token, request)
     check_requester(requester, auth)
     request.requester = requester
 

@@ -44,6 +44,8 @@ class Auth(Enum):
     """Users and guests, even when their account is locked (logging out)."""
     ADMIN = "admin"
     """Administrators of this server."""
+    FEDERATION = "federation"
+    """Other servers, whose signature over the request is good; ``Request.origin`` is the server's name."""
 
 
 class Balance(Enum):

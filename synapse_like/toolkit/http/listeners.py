@@ -17,7 +17,7 @@ from twisted.internet.error import CannotListenError
 
 from synapse_like.toolkit.http.access_log import AccessLog, Metrics
 from synapse_like.toolkit.http.app import App
-from synapse_like.toolkit.http.authentication import Authenticator
+from synapse_like.toolkit.http.authentication import Authenticators
 from synapse_like.toolkit.http.endpoint import BoundEndpoint
 from synapse_like.toolkit.http.limits import Limits
 from synapse_like.toolkit.http.proxies import PRIVATE_NETWORKS, TrustedProxies
@@ -59,7 +59,7 @@ class Surroundings:
 
     reactor: Any
     clock: WallClock
-    authenticator: Authenticator
+    authenticators: Authenticators
     metrics: Metrics | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -114,7 +114,7 @@ class Listeners:
         router = Router((endpoint, handler) for endpoint, handler in self._endpoints if endpoint.resource in wanted)
         tag = settings.tag or str(settings.port if settings.path is None else settings.path)
         return Site(
-            App(router, self._surroundings.authenticator),
+            App(router, self._surroundings.authenticators),
             self._surroundings.clock,
             AccessLog(self._surroundings.metrics, tag),
             self._surroundings.limits,

@@ -23,6 +23,7 @@ class Request(Generic[B]):
 
     __slots__ = (
         "_gone",
+        "_origin",
         "_query",
         "_requester",
         "body",
@@ -66,6 +67,7 @@ class Request(Generic[B]):
         self.is_stopping = False
         self._query: Query | None = None
         self._requester: Requester | None = None
+        self._origin: str | None = None
         self._gone: list[Callable[[], object]] = []
 
     @property
@@ -95,6 +97,27 @@ class Request(Generic[B]):
     def optional_requester(self) -> Requester | None:
         """Who is calling, or None if the request had no token or the endpoint looks at none."""
         return self._requester
+
+    @property
+    def target(self) -> str:
+        """Path and query as they were sent: what another server signs."""
+        return f"{self.path}?{self.query_string}" if self.query_string else self.path
+
+    @property
+    def origin(self) -> str:
+        """Which server is calling. Raises MissingToken where the endpoint is not for servers."""
+        if self._origin is None:
+            raise MissingToken()
+        return self._origin
+
+    @origin.setter
+    def origin(self, origin: str) -> None:
+        self._origin = origin
+
+    @property
+    def optional_origin(self) -> str | None:
+        """Which server is calling, or None if it is a client."""
+        return self._origin
 
     def on_disconnect(self, callback: Callable[[], object]) -> None:
         """Call back, once, when waiting has become useless: the client has gone, or the server is stopping.

@@ -16,6 +16,7 @@ from synapse_like.matrix.errors import Forbidden, LimitExceeded, UnknownToken
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import DatabaseUnavailable
 from synapse_like.toolkit.http import Auth, Reply, Request, Requester, bound, endpoint, html
+from synapse_like.toolkit.http.authentication import Authenticators
 from synapse_like.toolkit.http.limits import Limits
 from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings, Surroundings
 
@@ -234,7 +235,7 @@ class House:
 async def serving(limits: Limits | None = None, metrics: Any = None, **settings: Any) -> AsyncIterator[House]:
     """Serve the api on a free port while the block runs."""
     api = Api()
-    surroundings = Surroundings(reactor, Clock(reactor), Tokens(), metrics, limits or Limits())
+    surroundings = Surroundings(reactor, Clock(reactor), Authenticators(Tokens()), metrics, limits or Limits())
     house = House(api, Listeners(surroundings, bound(api)))
     house.listeners.start(ListenerSettings(**({"port": 0} | settings)))
     try:
