@@ -21,6 +21,7 @@ from synapse_like.rooms.event_store import EventStore
 from synapse_like.rooms.facts import EVENTS, EventFact
 from synapse_like.rooms.families import ROOM, USER, RoomLog, UserLog
 from synapse_like.rooms.front import Rooms
+from synapse_like.rooms.hosts import RoomHosts
 from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.memberships import Memberships
 from synapse_like.rooms.numbers import KeyNumbers, NumberBlock, RoomNumbers
@@ -70,6 +71,7 @@ class Spine:
         self.rooms.reader.register(storage, recent=RecentFacts(EVENTS, _RECENT_EVENT_BYTES, _weight))
         self.rooms.reader.subscribe(EVENTS, self.rooms.events.take)
         self.rooms.reader.subscribe(EVENTS, self.rooms.memberships.take)
+        self.rooms.reader.subscribe(EVENTS, self.rooms.hosts.take)
 
     async def start(self, migrations: Sequence[Migration]) -> None:
         """Migrate, take all shards, begin to read at the committed positions."""
@@ -123,6 +125,7 @@ def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: On
         live=live,
         events=events,
         memberships=Memberships(kit.database),
+        hosts=RoomHosts(kit.database),
         keys=numbers.keys,
         room_log=RoomLog(room_log),
         user_log=UserLog(user_log, kit.database),

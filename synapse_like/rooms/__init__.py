@@ -12,6 +12,7 @@
 * `event_store`    stored events by id, with their client JSON
 * `timeline`       events of a room by number and by place
 * `memberships`    who is in which room, as readers know it
+* `hosts`          which servers are in which room
 * `access`         who may see what
 * `ports`          what the spine asks of features and of federation
 

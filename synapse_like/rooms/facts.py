@@ -56,6 +56,8 @@ class TrunkChange(msgspec.Struct, frozen=True, gc=False):
     event_id: str | None
     event_nid: int | None
     member: Member | None = None
+    version: int | None = None
+    """Where it stands in the trunk; None: at the version that the event's head has."""
 
 
 class Extremity(msgspec.Struct, frozen=True, gc=False, array_like=True):

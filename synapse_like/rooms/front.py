@@ -6,6 +6,7 @@ from replication.reader import Reader
 from synapse_like.rooms.creation import Draft, EventCreation, Identity
 from synapse_like.rooms.event_store import EventStore, StoredEvent
 from synapse_like.rooms.families import RoomLog, UserLog
+from synapse_like.rooms.hosts import RoomHosts
 from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.memberships import Memberships, RoomMember, UserRoom
 from synapse_like.rooms.numbers import KeyNumbers
@@ -23,6 +24,7 @@ class Rooms:
     * `live`         live rooms of this owner (current state that is not membership, local members, power levels)
     * `events`       stored events by id
     * `memberships`  rooms of users, members of rooms
+    * `hosts`        which servers are in a room
     * `keys`         numbers of state keys
     * `room_log`, `user_log`   append facts that are not events
     * `reader`       positions, recent facts, subscriptions
@@ -34,6 +36,7 @@ class Rooms:
     live: LiveRooms
     events: EventStore
     memberships: Memberships
+    hosts: RoomHosts
     keys: KeyNumbers
     room_log: RoomLog
     user_log: UserLog

@@ -4,6 +4,7 @@ from typing import Any
 
 from twisted.internet import reactor
 
+from replication.sql import all_positions
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
 from synapse_like.matrix.signatures import build_event
@@ -36,6 +37,14 @@ async def started(database: Database) -> Spine:
     spine = build(database)
     await spine.start([])
     return spine
+
+
+async def caught_up(spine: Spine) -> None:
+    """Wait until the reader stands where the logs end."""
+    committed = await spine.kit.database.read(all_positions)
+    positions = spine.rooms.reader.positions
+    while any(not positions[family].reaches(ends) for family, ends in committed.items()):
+        await spine.kit.clock.sleep(0)
 
 
 async def found_room(rooms: Rooms, version: str = "12", *, users: dict[str, int] | None = None) -> str:

@@ -15,6 +15,11 @@ _MEMBERS_OF = """
     FROM members m JOIN events e ON e.event_nid = m.event_nid
     WHERE m.room_nid = (SELECT room_nid FROM rooms WHERE room_id = :room_id) AND m.membership IN :memberships
 """
+_JOINED_USERS = """
+    SELECT user_id FROM members
+    WHERE room_nid = (SELECT r.room_nid FROM rooms r JOIN room_heads h ON h.room_nid = r.room_nid
+        WHERE r.room_id = :room_id) AND membership = 'join'
+"""
 _FORGET = """
     UPDATE members SET is_forgotten = 1
     WHERE user_id = :user_id AND room_nid = (SELECT room_nid FROM rooms WHERE room_id = :room_id)
@@ -29,6 +34,11 @@ def rooms_of(transaction: Transaction, user_id: str) -> list[Row]:
 def members_of(transaction: Transaction, room_id: str, memberships: Sequence[str]) -> list[Row]:
     """The members of a room with one of these memberships."""
     return transaction.all(_MEMBERS_OF, room_id=room_id, memberships=memberships)
+
+
+def joined_users(transaction: Transaction, room_id: str) -> list[str]:
+    """The joined members of a room that is live."""
+    return [user_id for (user_id,) in transaction.all(_JOINED_USERS, room_id=room_id)]
 
 
 def forget(transaction: Transaction, user_id: str, room_id: str) -> int:

@@ -60,6 +60,19 @@ _KEYS = f"""
             AND v.version <= coalesce(f.base_version, asked.version))
     JOIN events e ON e.event_nid = CASE WHEN b.key_nid IS NOT NULL THEN b.event_nid ELSE t.event_nid END {JOINS}
 """
+_MEMBERSHIP = {
+    "postgresql": "CAST(e.json AS json) -> 'content' ->> 'membership'",
+    "sqlite": "json_extract(e.json, '$.content.membership')",
+}
+_JOINED = {
+    engine: {
+        is_now: f"""{start} SELECT k.state_key FROM state
+            JOIN state_keys k ON k.key_nid = state.key_nid AND k.type = 'm.room.member'
+            JOIN events e ON e.event_nid = state.event_nid WHERE {membership} = 'join'"""
+        for is_now, start in ((True, _NOW), (False, _THEN))
+    }
+    for engine, membership in _MEMBERSHIP.items()
+}
 _BETWEEN = """
     SELECT k.type, k.state_key, was.event_id, became.event_id FROM (
         SELECT DISTINCT t.key_nid FROM state_trunk t
@@ -86,6 +99,9 @@ class Part:
     users: Sequence[str] = ()
 
 
+_MEMBERS_ALONE = Part(has_others=False)
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """A state of a room. `upto` bounds a version of the trunk by the number at which it came into force."""
@@ -109,6 +125,12 @@ def ids(transaction: Transaction, point: Point, part: Part) -> list[Row]:
 def events(transaction: Transaction, point: Point, part: Part) -> list[Row]:
     """The events of a state, as `timeline.whole_event` takes them."""
     return transaction.all(_EVENTS[point.is_now], **_values(point, part))
+
+
+def joined(transaction: Transaction, point: Point) -> list[str]:
+    """The joined members in a state."""
+    text = _JOINED[transaction.engine_name][point.is_now]
+    return [user_id for (user_id,) in transaction.all(text, **_values(point, _MEMBERS_ALONE))]
 
 
 def events_of_keys(transaction: Transaction, point: Point, keys: Sequence[tuple[str, str]]) -> list[Row]:
