@@ -47,6 +47,8 @@ UNLIMITED: dict[str, Any] = {
 class Server:
     """One server with its folder, port and database, which outlive its process."""
 
+    command: tuple[str, ...] = COMMAND
+
     def __init__(self, folder: Path, database: Mapping[str, Any], options: Mapping[str, Any] | None = None) -> None:
         self.folder = folder
         self.port = ports.claim()
@@ -60,7 +62,7 @@ class Server:
     def launch(self) -> None:
         """Start the process and return at once."""
         wrapper = [sys.executable, dies_with_parent.__file__, str(os.getpid())]
-        command = [*wrapper, *COMMAND, "-c", str(self.folder / "homeserver.yaml")]
+        command = [*wrapper, *self.command, "-c", str(self.folder / "homeserver.yaml")]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -71,7 +73,7 @@ class Server:
         """Start the process and return when it answers; RuntimeError shows the end of its log."""
         self.launch()
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
-        while not self._answers():
+        while not self.answers():
             if self._process is None or self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill9()
                 raise RuntimeError(f"the server did not start:\n{self.log_text()[-6000:]}")
@@ -93,6 +95,13 @@ class Server:
     def log_text(self) -> str:
         """Return what all its processes have printed so far."""
         return self.log.read_text(errors="replace")
+
+    def answers(self) -> bool:
+        """Tell whether it answers requests."""
+        try:
+            return self.visitor.request("GET", "/_matrix/client/versions", timeout_seconds=5)[0] == 200
+        except OSError:
+            return False
 
     @property
     def pid(self) -> int:
@@ -116,12 +125,6 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _answers(self) -> bool:
-        try:
-            return self.visitor.request("GET", "/_matrix/client/versions", timeout_seconds=5)[0] == 200
-        except OSError:
-            return False
 
     def _end(self, how: signal.Signals) -> int:
         process, self._process = self._process, None

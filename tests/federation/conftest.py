@@ -1,0 +1,48 @@
+"""The two sides of a border: ``partner`` is the run's Synapse, ``ours`` our server; tools are in ``tests/kit``.
+
+With ``SYNAPSE_LIKE_CONTROL=1`` in the environment the part of ours is played by a second Synapse, to tell what a test
+expects of servers from what ours does.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit import synapse
+from tests.kit.peers import Peer, open_peer, running
+from tests.kit.synapse import NotInstallable, Partner, Synapse
+
+IS_CONTROL = os.environ.get("SYNAPSE_LIKE_CONTROL") == "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first of these tests may have to install Synapse."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def partner() -> Partner:
+    """The run's Synapse; tests are skipped, with the reason, where it cannot be installed."""
+    try:
+        return synapse.shared()
+    except NotInstallable as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory: pytest.TempPathFactory, partner: Partner) -> Iterator[Peer]:
+    """Our server on PostgreSQL, running for the tests of a module."""
+    with running(open_ours(tmp_path_factory.mktemp("ours"))) as peer:
+        yield peer
+
+
+def open_ours(folder: Path, kind: str = "postgresql", **options: Any) -> Peer:
+    """Return our server, or a second Synapse in its part; not yet started."""
+    if IS_CONTROL:
+        return Synapse(folder, {"name": "sqlite3", "args": {"database": str(folder / "homeserver.db")}}, **options)
+    return open_peer(kind, folder, **options)
