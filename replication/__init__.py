@@ -11,6 +11,8 @@ with one owner at a time; a *fact* is one row of one stream in one shard; its *n
 * `committer`  group commit: which appends go together, what happens after a failure
 * `log`        what features use to append facts
 * `bus`        frames from owners to readers (memory; others come with the workers)
+* `metered_bus` a bus that counts
+* `lag`        how far a reader is behind what is committed
 * `owned`      what has to run where a shard is owned
 * `reader`     a process's view: positions, gaps, refills, recent facts
 * `ports`      what this library asks of its surroundings

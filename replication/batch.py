@@ -42,6 +42,8 @@ class Append:
     is_current: Callable[[], bool] | None = None
     on_committed: Callable[[], None] | None = None
     waiter: "Deferred[None]" = field(default_factory=Deferred)
+    submitted_s: float = 0.0
+    """When it was submitted, in the seconds of the meters."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ class Batch:
         self.appends = appends
         self.moves: dict[ShardKey, Move] = {}
         self._storages = storages
+        self.began_s = 0.0
         for append in appends:
             held = holdings[append.family][append.shard]
             self.moves.setdefault((append.family, append.shard), Move(held, held.forward, held.backward))

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from replication import sql
 from replication.batch import Append, Batch, Dropped, Extra, ShardKey, parts
 from replication.bus import Bus, Frame
-from replication.ports import OutcomeUnknown, Transactions, Unavailable
+from replication.ports import Meters, OutcomeUnknown, Transactions, Unavailable, Unmetered
 from replication.shards import FenceBroken, Holdings, NotOwned
 from replication.streams import Storage
 
@@ -34,9 +34,12 @@ class Committer:
     knew. It is called before the appends that were built on that memory fail.
     """
 
-    def __init__(self, database: Transactions, bus: Bus, holdings: Sequence[Holdings]) -> None:
+    def __init__(
+        self, database: Transactions, bus: Bus, holdings: Sequence[Holdings], meters: Meters | None = None
+    ) -> None:
         self._database = database
         self._bus = bus
+        self._meters = meters if meters is not None else Unmetered()
         self._holdings = {holding.family.name: holding for holding in holdings}
         self._storages: dict[str, Storage[Any]] = {}
         self._queue: deque[Append] = deque()
@@ -55,6 +58,7 @@ class Committer:
     def submit(self, append: Append) -> "Deferred[None]":
         """Queue an append; the Deferred fires after its commit. Raises NotOwned at once for a shard of others."""
         _ = self._holdings[append.family][append.shard]
+        append.submitted_s = self._meters.seconds()
         self._queue.append(append)
         if not self._is_busy:
             self._advance()
@@ -63,6 +67,10 @@ class Committer:
     def waiting(self) -> int:
         """How many appends wait for the next batch."""
         return len(self._queue)
+
+    def oldest_s(self) -> float:
+        """For how many seconds the oldest of those has waited."""
+        return self._meters.seconds() - self._queue[0].submitted_s if self._queue else 0.0
 
     def idle(self) -> "Deferred[None]":
         """Fires when everything that was queued has been committed or has failed."""
@@ -90,6 +98,7 @@ class Committer:
                 self._database.commit(partial(sql.logs, keys=keys), self._settled, self._unavailable)
                 return
             if (batch := self._numbered(self._groups.popleft())) is not None:
+                batch.began_s = self._meters.seconds()
                 self._database.commit(batch.store, partial(self._stored, batch), partial(self._failed, batch))
                 return
         self._is_busy = False
@@ -133,6 +142,9 @@ class Committer:
     def _stored(self, batch: Batch, _: None = None) -> None:
         self.batches += 1
         self.appends += len(batch.appends)
+        now_s = self._meters.seconds()
+        waits_s = [now_s - append.submitted_s for append in batch.appends]
+        self._meters.stored(waits_s, sum(len(append.facts) for append in batch.appends), now_s - batch.began_s)
         for frame in batch.frames():
             self._bus.publish(frame)
         for append in batch.appends:
@@ -147,6 +159,7 @@ class Committer:
         if isinstance(error, Unavailable):
             self._unavailable(error, batch.appends)
         elif isinstance(error, OutcomeUnknown):
+            self._meters.not_stored("unknown")
             looked, blind = partial(self._looked, batch, error), partial(self._blind, batch, error)
             self._database.commit(partial(sql.logs, keys=sorted(batch.moves)), looked, blind)
         else:
@@ -169,6 +182,7 @@ class Committer:
 
     def _unavailable(self, error: BaseException, appends: Sequence[Append] = ()) -> None:
         """The database is away: nobody's fault, and nothing that more attempts at once would mend."""
+        self._meters.not_stored("unavailable")
         logger.error("the database is away: %s", error)
         groups, self._groups = self._groups, deque()
         for group in (appends, *groups):
@@ -193,9 +207,11 @@ class Committer:
 
     def _split(self, batch: Batch, error: BaseException) -> None:
         if len(several := parts(batch.appends)) > 1:
+            self._meters.not_stored("split")
             logger.warning("a batch of %d failed (%s); trying its %d parts", len(batch.appends), error, len(several))
             self._groups.extendleft(reversed(several))
         else:
+            self._meters.not_stored("refused")
             trace = None if isinstance(error, OutcomeUnknown) else error  # a broken connection has no fault to find
             logger.error("could not store for %s: %s", batch.appends[0].key, error, exc_info=trace)
             if isinstance(error, FenceBroken):
@@ -206,6 +222,7 @@ class Committer:
 
     def _lose(self, key: ShardKey) -> None:
         self._holdings[key[0]].held.pop(key[1], None)
+        self._meters.lost(key[0])
         _guarded(partial(self.on_fence_broken, key))
 
     def _fail(self, appends: Sequence[Append], error: BaseException) -> None:

@@ -73,3 +73,91 @@ class Clock(Protocol):
     def call_later(self, seconds: float, function: Callable[[], object]) -> Any:
         """Call `function` later, on the reactor's thread."""
         ...
+
+
+class Meters(Protocol):
+    """Hears what this library does, to count it. Called on hot paths: what is counted has been bound beforehand."""
+
+    def seconds(self) -> float:
+        """A time for measuring; its zero means nothing."""
+        ...
+
+    def stored(self, waits_s: Sequence[float], facts: int, seconds: float) -> None:
+        """A batch was committed: how long each append had waited since its submission, how many facts, how long."""
+        ...
+
+    def not_stored(self, outcome: str) -> None:
+        """A batch was not: "split" (its parts are tried), "refused", "unavailable", or "unknown" (looked up later)."""
+        ...
+
+    def lost(self, family: str) -> None:
+        """A shard turned out to belong to another process by now."""
+        ...
+
+    def published(self, family: str, kind: str, streams: Sequence[str]) -> None:
+        """A frame went out: its kind ("facts", "ephemeral" or "position"), and the stream of each of its facts."""
+        ...
+
+    def heard(self, family: str, kind: str, facts: int) -> None:
+        """A frame came in, of this process too."""
+        ...
+
+    def missed(self, family: str) -> None:
+        """A frame did not follow on."""
+        ...
+
+    def refilled(self, family: str, seconds: float, *, has_failed: bool) -> None:
+        """What was missed has been fetched from the database, or could not be."""
+        ...
+
+    def calling(self, method: str) -> Callable[[str], None]:
+        """A call to another process begins; the answer is to be called at its end with the outcome.
+
+        Outcomes: "answered", "raised", "moved", "deadline", "cancelled", "lost" (connection), "full" (back pressure).
+        """
+        ...
+
+    def serving(self, method: str) -> Callable[[str], None]:
+        """The same for a call of another process that this one carries out."""
+        ...
+
+
+class Unmetered:
+    """Counts nothing."""
+
+    def seconds(self) -> float:
+        """No time."""
+        return 0.0
+
+    def stored(self, waits_s: Sequence[float], facts: int, seconds: float) -> None:
+        """Nothing."""
+
+    def not_stored(self, outcome: str) -> None:
+        """Nothing."""
+
+    def lost(self, family: str) -> None:
+        """Nothing."""
+
+    def published(self, family: str, kind: str, streams: Sequence[str]) -> None:
+        """Nothing."""
+
+    def heard(self, family: str, kind: str, facts: int) -> None:
+        """Nothing."""
+
+    def missed(self, family: str) -> None:
+        """Nothing."""
+
+    def refilled(self, family: str, seconds: float, *, has_failed: bool) -> None:
+        """Nothing."""
+
+    def calling(self, method: str) -> Callable[[str], None]:
+        """Nothing."""
+        return _ignore
+
+    def serving(self, method: str) -> Callable[[str], None]:
+        """Nothing."""
+        return _ignore
+
+
+def _ignore(_: str) -> None:
+    """Nobody counts."""

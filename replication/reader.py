@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from replication import sql
 from replication.bus import Bus, Frame
 from replication.numbers import pack
-from replication.ports import Transaction, Transactions
+from replication.ports import Meters, Transaction, Transactions, Unmetered
 from replication.positions import Vector
 from replication.recent import RecentFacts
 from replication.streams import Fact, Family, Storage, Stream
@@ -29,8 +29,11 @@ Advanced = Callable[[Frame], None]
 class Reader:
     """Follows all shards of the given families."""
 
-    def __init__(self, database: Transactions, bus: Bus, families: Sequence[Family]) -> None:
+    def __init__(
+        self, database: Transactions, bus: Bus, families: Sequence[Family], meters: Meters | None = None
+    ) -> None:
         self._database = database
+        self._meters = meters if meters is not None else Unmetered()
         self.positions = {family.name: Vector.zero(family.shards) for family in families}
         self.ephemeral = 0
         self.incarnation = 0
@@ -143,21 +146,25 @@ class Reader:
     def _refill(self, frame: Frame) -> None:
         """Fetch what was missed up to the committed position; frames that come meanwhile wait."""
         self.gaps += 1
+        self._meters.missed(frame.family)
+        began_s = self._meters.seconds()
         key = (frame.family, frame.shard)
         self._refilling[key] = [frame]
         known = self.positions[frame.family][frame.shard]
 
         def failed(failure: Any) -> None:
+            self._meters.refilled(frame.family, self._meters.seconds() - began_s, has_failed=True)
             logger.error("could not refill %s shard %d: %s", *key, failure.getErrorMessage())
             del self._refilling[key]
 
         def fetched(found: Frame) -> None:
+            self._meters.refilled(frame.family, self._meters.seconds() - began_s, has_failed=False)
             first, *later = self._refilling.pop(key)
             self._take(found)
             if first.last > found.last:
                 logger.error("%s shard %d: %d was published but the database ends at %d", *key, first.last, found.last)
-            for frame in later:
-                self._hear(frame)
+            for waiting in later:
+                self._hear(waiting)
 
         fetch = Deferred.fromCoroutine(self._fetch(frame.family, frame.shard, known))
         _ = fetch.addCallbacks(fetched, failed)

@@ -24,10 +24,13 @@ from synapse_like.toolkit.http.authentication import Authenticators
 from synapse_like.toolkit.http.endpoint import BoundEndpoint, bound
 from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings, Surroundings
 from synapse_like.toolkit.http.tls import TlsFiles
+from synapse_like.toolkit.metrics.http import HttpMetrics
 from synapse_like.toolkit.randomness import Randomness
 from synapse_like.toolkit.ratelimit import RateLimiter
+from synapse_like.toolkit.readiness import Readiness
 from workers.jobs import Job, Jobs
-from workers.spine import OnLost, Spine, build_spine, go_on
+from workers.observing import Observation, observe_process, served_resources
+from workers.spine import OWNER, OnLost, Spine, build_spine, go_on
 
 STOP_GRACE_SECONDS = 2.0
 
@@ -53,10 +56,12 @@ class Homeserver:
         self.kit = kit
         notices = _notices(kit, features)
         self.spine: Spine = build_spine(kit, _signing_key(kit.config), notices, on_lost)
+        self.readiness = Readiness(kit.clock)
         self._features = features
         self.notifier = Notifier(self.spine.rooms.reader)
-        self.built = _build_all(features, [kit, self.spine.rooms, notices, self.notifier])
-        self._jobs = Jobs(kit.clock, [*self.spine.jobs(), *self._repeated()])
+        self.built = _build_all(features, [kit, self.spine.rooms, notices, self.notifier, self.readiness])
+        self.observation = Observation(kit, self.spine, self.readiness)
+        self._jobs = Jobs(kit.clock, [*self.spine.jobs(), *self.observation.jobs(), *self._repeated()])
         capabilities = self.front(Capabilities)
         capabilities.extend(source for built in self.built for source in built.capabilities)
         for feature in features:
@@ -100,6 +105,7 @@ class Homeserver:
         for family, tenant in self._tenants():
             await tenant.took(family, range(family.shards))
         self._jobs.start()
+        self.readiness.settle()
 
     async def stop(self) -> None:
         """Stop services, commit what is queued, close the database."""
@@ -117,8 +123,10 @@ class ListeningServer:
 
     def __init__(self, homeserver: Homeserver, reactor: Any) -> None:
         self.homeserver = homeserver
-        surroundings = Surroundings(reactor, homeserver.kit.clock, homeserver.authenticators)
+        kit = homeserver.kit
+        surroundings = Surroundings(reactor, kit.clock, homeserver.authenticators, HttpMetrics(kit.metrics))
         self.listeners = Listeners(surroundings, homeserver.answers)
+        self._stop_observing = observe_process(kit, reactor, self.listeners, kind=OWNER, name=OWNER)
 
     async def start(self) -> None:
         """Start the server, then listen."""
@@ -130,7 +138,7 @@ class ListeningServer:
                     addresses=listener.addresses,
                     path=Path(listener.path) if listener.path else None,
                     mode=int(listener.mode, 8),
-                    resources=listener.resource_names,
+                    resources=served_resources(self.homeserver.kit.config, listener),
                     x_forwarded=listener.x_forwarded,
                     trusted_proxies=listener.trusted_proxies,
                     request_id_header=listener.request_id_header,
@@ -141,9 +149,11 @@ class ListeningServer:
 
     async def stop(self) -> None:
         """Answer who waits, stop listening, then stop the server."""
+        self.homeserver.readiness.drain()
         self.homeserver.notifier.close()
         await self.listeners.stop(STOP_GRACE_SECONDS)
         await self.homeserver.stop()
+        self._stop_observing()
 
 
 def build_server(config: Config, reactor: Any) -> ListeningServer:

@@ -8,12 +8,14 @@ from pathlib import Path
 
 from synapse_like.catalogue import FEATURES
 from synapse_like.toolkit.config import Config, load
+from synapse_like.toolkit.config.observability import ObservabilityConfig
 from synapse_like.toolkit.config.rate_limits import RateLimits
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
 
 SECTIONS: tuple[type, ...] = (
     ServerConfig,
     DatabaseConfig,
+    ObservabilityConfig,
     RateLimits,
     *(section for feature in FEATURES for section in feature.configs),
 )

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from replication import sql
-from replication.bus import MemoryBus
+from replication.bus import Bus, MemoryBus
 from replication.committer import Committer
 from replication.log import Log
+from replication.metered_bus import MeteredBus
 from replication.reader import Reader
 from replication.recent import RecentFacts
 from replication.shards import LEASE_MS, Holdings
@@ -29,6 +30,7 @@ from synapse_like.rooms.ports import Notices, PersistEffect
 from synapse_like.rooms.receiving import EventReception
 from synapse_like.toolkit.db import Migration, Transaction, migrate, migrations_in
 from synapse_like.toolkit.feature import Kit
+from synapse_like.toolkit.metrics.replication import ReplicationMeters
 
 FAMILIES = (ROOM, USER)
 OWNER = "main"
@@ -53,7 +55,7 @@ class Spine:
     kit: Kit
     rooms: Rooms
     committer: Committer
-    bus: MemoryBus
+    bus: Bus
     holdings: Sequence[Holdings]
 
     def store(self, storages: Sequence[Storage[Any]], ephemeral: Sequence[Stream[Any]]) -> None:
@@ -109,9 +111,10 @@ class Spine:
 
 def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: OnLost = go_on) -> Spine:
     """The spine of a process that owns all shards; `on_lost` is called if it does so no more."""
-    bus = MemoryBus(kit.clock)
+    meters = ReplicationMeters(kit.metrics, [family.name for family in FAMILIES])
+    bus = MeteredBus(MemoryBus(kit.clock), meters)
     holdings = [Holdings(family) for family in FAMILIES]
-    committer = Committer(kit.database, bus, holdings)
+    committer = Committer(kit.database, bus, holdings, meters)
     room_log, user_log = Log(ROOM, committer, bus), Log(USER, committer, bus)
     identity = Identity(kit.server_name, signing_key)
     events = EventStore(kit.database)
@@ -129,7 +132,7 @@ def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: On
         keys=numbers.keys,
         room_log=RoomLog(room_log),
         user_log=UserLog(user_log, kit.database),
-        reader=Reader(kit.database, bus, FAMILIES),
+        reader=Reader(kit.database, bus, FAMILIES, meters),
     )
     return Spine(kit, rooms, committer, bus, holdings)
 

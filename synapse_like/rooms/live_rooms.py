@@ -33,6 +33,11 @@ class LiveRooms:
         self._notices = notices
         self._rooms: OrderedDict[str, LiveRoom] = OrderedDict()
         self._loading: dict[str, list[Deferred[None]]] = {}
+        self.loaded = 0
+
+    def __len__(self) -> int:
+        """How many rooms are live here."""
+        return len(self._rooms)
 
     async def get(self, room_id: str) -> LiveRoom:
         """The live room, loaded if need be. Raises NotFound for a room that this server does not know."""
@@ -86,6 +91,7 @@ class LiveRooms:
 
     async def _load(self, room_id: str) -> None:
         waiting = self._loading[room_id] = []
+        self.loaded += 1
         since_ms = self._clock.now_ms() - TRANSACTION_HORIZON_MS
         try:
             room = await self._database.read(lambda txn: _read(txn, room_id, since_ms))

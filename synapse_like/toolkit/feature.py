@@ -13,6 +13,7 @@ from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.db import Database
 from synapse_like.toolkit.http.requester import Requester
+from synapse_like.toolkit.metrics import Metric, Metrics
 from synapse_like.toolkit.randomness import Randomness
 from synapse_like.toolkit.ratelimit import RateLimiter
 
@@ -27,6 +28,7 @@ class Kit:
     database: Database
     limiter: RateLimiter
     server_name: str
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 class Service(Protocol):
@@ -95,3 +97,5 @@ class Feature:
     configs: Sequence[type] = ()
     unstable: dict[str, bool] = field(default_factory=dict)
     """Its part of `unstable_features` in GET /versions."""
+    metrics: Sequence[Metric] = ()
+    """What it counts with `kit.metrics`, for the documentation."""

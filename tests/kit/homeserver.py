@@ -63,7 +63,7 @@ class TestServer:
         client_ip: str = "10.0.0.1",
     ) -> Answer:
         """Send a request; `path` without `/_matrix` is below `/_matrix/client/v3`. A body of bytes goes as it is."""
-        if not path.startswith(("/_matrix", "/_synapse", "/.well-known", "/health")):
+        if not path.startswith(("/_matrix", "/_synapse", "/.well-known", "/health", "/metrics")):
             path = "/_matrix/client/v3" + path
         target = path + ("?" + urlencode(query) if query else "")
         headers = [("authorization", f"Bearer {token}")] if token else []

@@ -98,7 +98,7 @@ _OTHER_FEATURES = frozenset(
     enable_3pid_changes auto_join_rooms autocreate_auto_join_rooms autocreate_auto_join_rooms_federated
     autocreate_auto_join_room_preset auto_join_mxid_localpart auto_join_rooms_for_guests
     allow_underscore_prefixed_registration session_lifetime refreshable_access_token_lifetime refresh_token_lifetime
-    nonrefreshable_access_token_lifetime ui_auth login_via_existing_session enable_metrics sentry room_prejoin_state
+    nonrefreshable_access_token_lifetime ui_auth login_via_existing_session room_prejoin_state
     track_puppeted_user_ips app_service_config_files track_appservice_user_ips old_signing_keys key_refresh_interval
     trusted_key_servers oidc_providers sso jwt_config password_config push user_directory user_consent stats
     server_notices enable_room_list_search alias_creation_rules room_list_publication_rules

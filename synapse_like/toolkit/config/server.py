@@ -36,7 +36,9 @@ class Listener:
     bind_address: str | None = option(None, "The same for a single address.")
     path: FilePath | None = option(None, "A Unix socket instead of a port.")
     mode: str = option("666", "Access rights of the Unix socket, in octal.")
-    type: Literal["http", "metrics"] = option("http", "metrics serves nothing but /_synapse/metrics.")
+    type: Literal["http", "metrics"] = option(
+        "http", "metrics serves only /metrics (also as /_synapse/metrics) and /health."
+    )
     tls: bool = option(False, "Speak TLS with the certificate of tls_certificate_path.")
     tag: str | None = option(None, "A name for this listener in the access log.")
     x_forwarded: bool = option(False, "Believe X-Forwarded-For and X-Forwarded-Proto of trusted_proxies.")

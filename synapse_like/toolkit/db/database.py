@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from twisted.internet.defer import Deferred
 
 from synapse_like.toolkit.db.lanes import Lane
+from synapse_like.toolkit.db.metering import LaneMeters
 from synapse_like.toolkit.db.transaction import Engine, Transaction
 
 T = TypeVar("T")
@@ -53,15 +54,32 @@ class Database:
         call = self._reactor.callFromThread
         self._log.submit(function, lambda result: call(on_done, result), lambda error: call(on_failed, error))
 
+    @property
+    def lane_names(self) -> tuple[str, ...]:
+        """The lanes: read, write, and the log's if it is another one."""
+        return tuple(self._lanes())
+
+    def waiting(self, lane: str) -> int:
+        """How many transactions wait in a lane."""
+        return self._lanes()[lane].waiting()
+
+    def measure(self, meters: Callable[[str], LaneMeters]) -> None:
+        """Count what the lanes do, by the meters of each lane's name."""
+        for name, lane in self._lanes().items():
+            lane.meters = meters(name)
+
     def close(self) -> None:
         """Finish what is queued, close connections. Blocks; call it from the reactor's thread at the very end."""
-        lanes = {id(lane): lane for lane in (self._reads, self._writes, self._log)}
-        for lane in lanes.values():
+        for lane in self._lanes().values():
             lane.close()
         self.engine.close()
 
     def _new_log_lane(self) -> Lane:
         return Lane(self.engine, "log", 1, self._observe, is_read_only=False)
+
+    def _lanes(self) -> dict[str, Lane]:
+        lanes = {"read": self._reads, "write": self._writes}
+        return lanes if self._log is self._writes else {**lanes, "log": self._log}
 
     def _submit(self, lane: Lane, function: Callable[[Transaction], T]) -> "Deferred[T]":
         waiter: Deferred[T] = Deferred()

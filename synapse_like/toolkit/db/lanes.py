@@ -10,11 +10,11 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from synapse_like.toolkit.db.errors import CommitUnknown, DatabaseUnavailable, Repeatable
+from synapse_like.toolkit.db.metering import LaneMeters, Unmetered, kind_of
 from synapse_like.toolkit.db.transaction import Connection, Engine, Observer, Transaction
 
 T = TypeVar("T")
 Work = Callable[[], None]
-
 ATTEMPTS = 6
 FIRST_PAUSE_S = 0.02
 
@@ -26,6 +26,7 @@ class Lane:
         self._engine = engine
         self._observer = observer
         self._is_read_only = is_read_only
+        self.meters: LaneMeters = Unmetered()
         self._queue: SimpleQueue[Callable[[_Worker], None] | None] = SimpleQueue()
         self._stopping = threading.Event()
         self._threads = [
@@ -42,12 +43,21 @@ class Lane:
     ) -> None:
         """Run `transaction` in the lane; exactly one of the callbacks is called, in the lane's thread."""
 
+        meters = self.meters
+        submitted_s = meters.seconds()
+
         def work(worker: "_Worker") -> None:
+            began_s = meters.seconds()
+            meters.began(began_s - submitted_s)
             try:
-                result = worker.transact(transaction)
+                result = worker.transact(transaction, meters)
             except BaseException as error:
+                meters.ended(meters.seconds() - began_s)
+                if (kind := kind_of(error)) is not None:
+                    meters.failed(kind)
                 on_failed(error)
             else:
+                meters.ended(meters.seconds() - began_s)
                 on_done(result)
 
         self._queue.put(work)
@@ -81,7 +91,7 @@ class _Worker:
         self._is_read_only = is_read_only
         self._connection: Connection | None = None
 
-    def transact(self, function: Callable[[Transaction], T]) -> T:
+    def transact(self, function: Callable[[Transaction], T], meters: LaneMeters) -> T:
         """Run, commit, and repeat while that is safe. Raises what `function` raised, or DatabaseUnavailable."""
         pause_s = FIRST_PAUSE_S
         for attempt in range(1, ATTEMPTS + 1):
@@ -95,6 +105,7 @@ class _Worker:
                 self._drop_connection()
                 if attempt == ATTEMPTS or (not isinstance(error, Repeatable) and attempt > 3):
                     raise
+            meters.repeats()
             self._stopping.wait(pause_s)
             pause_s *= 3
         raise DatabaseUnavailable("out of attempts")

@@ -2,9 +2,10 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
+from synapse_like.toolkit.http.endpoint import Endpoint
 from synapse_like.toolkit.http.reply import Reply
 from synapse_like.toolkit.http.request import Request
 
@@ -14,34 +15,61 @@ _TOKEN: Final = re.compile(r"([?&](?:access_token|loginToken)=)[^&]*")
 
 _FORMAT: Final = '%s %s %s "%s %s" %d %dB %.1fms "%s"'
 
-Record = Callable[[int, float], object]
-"""Takes (status, seconds) of one reply."""
+
+class EndpointMetrics(Protocol):
+    """Counts the requests of one endpoint."""
+
+    def began(self) -> None:
+        """A request is under way."""
+
+    def ended(self, status: int, seconds: float, received_bytes: int, sent_bytes: int) -> None:
+        """It has been answered."""
 
 
 class Metrics(Protocol):
-    """Counts replies and times them."""
+    """Counts requests and times them."""
 
-    def of_endpoint(self, name: str) -> Record:
-        """Return what records replies of one endpoint; asked once for each, so that labels are bound only once."""
+    def of_endpoint(self, name: str, method: str) -> EndpointMetrics:
+        """Return what counts requests of one endpoint; asked once for each, so that labels are bound only once."""
 
 
 class AccessLog:
-    """Writes down each request of one listener when its reply is ready."""
+    """Writes down each request of one listener when its reply is ready, and counts it."""
 
-    def __init__(self, metrics: Metrics | None = None, tag: str = "-") -> None:
+    def __init__(self, metrics: Metrics | None = None, tag: str = "-", endpoints: Iterable[Endpoint] = ()) -> None:
+        """Take what counts, the listener's name, and the endpoints that are counted from 0 on."""
         self._metrics = metrics
         self._tag = tag
-        self._records: dict[str, Record] = {}
+        self._known: dict[tuple[str, str], EndpointMetrics] = {}
+        if metrics is not None:
+            for endpoint in endpoints:
+                self._counted(metrics, endpoint.name, endpoint.method)
 
-    def write(self, request: Request[Any], endpoint_name: str, reply: Reply, seconds: float) -> None:
-        """Write down one request; ``endpoint_name`` is empty if none was found."""
-        if self._metrics is not None:
-            record = self._records.get(endpoint_name)
-            if record is None:
-                record = self._records[endpoint_name] = self._metrics.of_endpoint(endpoint_name)
-            record(reply.status, seconds)
+    def begin(self, endpoint: Endpoint | None, method: str) -> EndpointMetrics | None:
+        """Count a request that begins; what comes back is to be given to :meth:`end`."""
+        if self._metrics is None:
+            return None
+        if endpoint is not None:
+            counted = self._counted(self._metrics, endpoint.name, endpoint.method)
+        elif method == "OPTIONS":
+            counted = self._counted(self._metrics, "preflight", method)
+        else:
+            counted = self._counted(self._metrics, "unmatched", "-")
+        counted.began()
+        return counted
+
+    def end(self, counted: EndpointMetrics | None, request: Request[Any], reply: Reply, seconds: float) -> None:
+        """Write down a request that has been answered."""
+        if counted is not None:
+            counted.ended(reply.status, seconds, len(request.raw_body), len(reply.body))
         if logger.isEnabledFor(logging.INFO):
             self._log(request, reply, seconds)
+
+    def _counted(self, metrics: Metrics, name: str, method: str) -> EndpointMetrics:
+        found = self._known.get((name, method))
+        if found is None:
+            found = self._known[name, method] = metrics.of_endpoint(name, method)
+        return found
 
     def _log(self, request: Request[Any], reply: Reply, seconds: float) -> None:
         requester = request.optional_requester

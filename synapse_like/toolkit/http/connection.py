@@ -162,10 +162,11 @@ class Connection(Protocol):
         self._active = exchange
         if self._is_stopping:
             exchange.request.mark_stopping()
+        exchange.counted = self._site.access_log.begin(exchange.endpoint, exchange.request.method)
         answer = Deferred.fromCoroutine(self._answer(exchange))
         exchange.answer = answer
         answer.addCallback(self._finish, exchange)
-        answer.addErrback(self._fail)
+        answer.addErrback(self._fail, exchange)
 
     async def _answer(self, exchange: Exchange) -> Reply:
         request, site = exchange.request, self._site
@@ -179,7 +180,8 @@ class Connection(Protocol):
     def _finish(self, reply: Reply, exchange: Exchange) -> None:
         self._active = exchange.answer = None
         now = self._environment.seconds()
-        self._site.access_log.write(exchange.request, exchange.endpoint_name, reply, now - exchange.began_at)
+        counted, exchange.counted = exchange.counted, None
+        self._site.access_log.end(counted, exchange.request, reply, now - exchange.began_at)
         if self._is_lost:
             return
         keeps_alive = exchange.keeps_alive and not self._is_stopping
@@ -190,9 +192,11 @@ class Connection(Protocol):
             self._close(lingers=exchange.refusal is not None)
         self._work()
 
-    def _fail(self, failure: Failure) -> None:
+    def _fail(self, failure: Failure, exchange: Exchange) -> None:
         """A reply could not be written; only a fault of ours, or giving up, leads here."""
         self._active = None
+        if exchange.counted is not None:
+            exchange.counted.ended(500, self._environment.seconds() - exchange.began_at, 0, 0)
         logger.error("Failed to write a reply", exc_info=failure.value)
         if not self._is_lost:
             self._socket.abortConnection()

@@ -6,6 +6,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from synapse_like.matrix.errors import MatrixError
+from synapse_like.toolkit.http.access_log import EndpointMetrics
+from synapse_like.toolkit.http.endpoint import Endpoint
 from synapse_like.toolkit.http.reply import Reply
 from synapse_like.toolkit.http.request import Request
 from synapse_like.toolkit.http.router import Match
@@ -25,15 +27,18 @@ class Exchange:
     answer: Deferred[Reply] | None = None
     """The handler at work, as long as it is."""
 
+    counted: EndpointMetrics | None = None
+    """What counts it, from its beginning to its end."""
+
     @property
-    def endpoint_name(self) -> str:
-        """Name of the endpoint, or an empty string if there is none."""
-        return self.match.route.endpoint.name if isinstance(self.match, Match) else ""
+    def endpoint(self) -> Endpoint | None:
+        """Where it leads to, or None."""
+        return self.match.route.endpoint if isinstance(self.match, Match) else None
 
     @property
     def is_cancellable(self) -> bool:
         """Whether the handler may be stopped half-way."""
-        return isinstance(self.match, Match) and self.match.route.endpoint.is_cancellable
+        return self.endpoint is not None and self.endpoint.is_cancellable
 
     def give_up(self) -> None:
         """Stop working on it, if that is possible."""

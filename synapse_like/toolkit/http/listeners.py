@@ -111,12 +111,12 @@ class Listeners:
 
     def _site(self, settings: ListenerSettings) -> Site:
         wanted = resources_of(settings.resources)
-        router = Router((endpoint, handler) for endpoint, handler in self._endpoints if endpoint.resource in wanted)
+        endpoints = [pair for pair in self._endpoints if pair[0].resource in wanted]
         tag = settings.tag or str(settings.port if settings.path is None else settings.path)
         return Site(
-            App(router, self._surroundings.authenticators),
+            App(Router(endpoints), self._surroundings.authenticators),
             self._surroundings.clock,
-            AccessLog(self._surroundings.metrics, tag),
+            AccessLog(self._surroundings.metrics, tag, [endpoint for endpoint, _ in endpoints]),
             self._surroundings.limits,
             TrustedProxies(settings.trusted_proxies) if settings.x_forwarded else None,
             settings.request_id_header,

@@ -6,7 +6,9 @@ import logging
 from typing import Any
 
 import pytest
+from twisted.internet import reactor
 
+from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.http import Reply, redirect
 from synapse_like.toolkit.http.access_log import redacted
 from synapse_like.toolkit.http.wire import accepts_gzip
@@ -162,21 +164,64 @@ class Counted:
     """Metrics that remember."""
 
     def __init__(self) -> None:
-        self.bound: list[str] = []
-        self.seen: list[tuple[str, int]] = []
+        self.bound: list[tuple[str, str]] = []
+        self.begun: list[str] = []
+        self.ended: list[tuple[str, int, int]] = []
 
-    def of_endpoint(self, name: str) -> Any:
-        self.bound.append(name)
-        return lambda status, seconds: self.seen.append((name, status)) if seconds >= 0 else None
+    def of_endpoint(self, name: str, method: str) -> Any:
+        self.bound.append((name, method))
+        return CountedEndpoint(self, name)
 
 
-async def test_metrics_are_bound_once_for_each_endpoint() -> None:
+class CountedEndpoint:
+    """One endpoint of them."""
+
+    def __init__(self, counted: Counted, name: str) -> None:
+        self.counted = counted
+        self.name = name
+
+    def began(self) -> None:
+        self.counted.begun.append(self.name)
+
+    def ended(self, status: int, seconds: float, received_bytes: int, sent_bytes: int) -> None:
+        assert seconds >= 0
+        self.counted.ended.append((self.name, status, received_bytes))
+
+
+async def test_metrics_are_bound_once_for_each_endpoint_before_its_first_request() -> None:
     counted = Counted()
     async with serving(metrics=counted) as house:
-        for path in ("/hello/a", "/hello/b", "/nothing", "/fail"):
+        assert ("Api.hello", "GET") in counted.bound
+        for path in ("/hello/a", "/hello/b", "/nothing", "/nowhere", "/fail"):
             await house.ask(get(path))
-    assert counted.bound == ["Api.hello", "", "Api.fail"]
-    assert counted.seen == [("Api.hello", 200), ("Api.hello", 200), ("", 404), ("Api.fail", 500)]
+        await house.ask(get("/hello/a", method="OPTIONS"))
+        await house.ask(get("/hello/a", method="HEAD"))
+    assert len(counted.bound) == len(set(counted.bound))
+    assert {("unmatched", "-"), ("preflight", "OPTIONS")} <= set(counted.bound)
+    assert [(name, status) for name, status, _ in counted.ended] == [
+        ("Api.hello", 200),
+        ("Api.hello", 200),
+        ("unmatched", 404),
+        ("unmatched", 404),
+        ("Api.fail", 500),
+        ("preflight", 204),
+        ("Api.hello", 200),
+    ]
+    assert counted.begun == [name for name, _, _ in counted.ended]
+
+
+@pytest.mark.parametrize(("path", "name"), [("/wait", "Api.wait"), ("/wait_deaf", "Api.wait_deaf")])
+async def test_every_request_that_was_begun_is_ended(path: str, name: str) -> None:
+    counted = Counted()
+    async with serving(metrics=counted) as house:
+        await house.ask(b"GARBAGE\r\n\r\n")
+        client = await house.client()
+        client.send(get(path))
+        await house.api.arrival()
+        client.drop()
+        while len(counted.ended) < len(counted.begun):
+            await Clock(reactor).sleep(0)
+    assert [name for name, _, _ in counted.ended] == ["unmatched", name]
 
 
 def test_a_reply_keeps_its_headers_on_their_lines() -> None:

@@ -1,0 +1,35 @@
+"""What administrators see of a running server: metrics, and error reports to Sentry."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from synapse_like.toolkit.config.options import option
+
+
+@dataclass(frozen=True)
+class SentryConfig:
+    """Where errors are reported to."""
+
+    enabled: bool = option(False, "Report errors that are logged with a traceback to Sentry.")
+    dsn: str | None = option(None, "The address of the project, as Sentry shows it.")
+    environment: str | None = option(None, "What this server is called there: production, staging, ...")
+    sample_rate: float = option(1.0, "The share of errors that are reported, from 0 to 1.")
+    traces_sample_rate: float = option(0.0, "The share of requests whose timing is reported, from 0 to 1.")
+
+
+@dataclass(frozen=True)
+class ObservabilityConfig:
+    """What administrators see of a running server: metrics for Prometheus, and error reports."""
+
+    enable_metrics: bool = option(
+        False,
+        "Serve /metrics (and /_synapse/metrics) at listeners of type metrics and those with the resource metrics.",
+    )
+    sentry: SentryConfig = option(SentryConfig(), "Error reports to Sentry; never with tokens or contents of events.")
+
+    def check(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong between keys."""
+        if self.sentry.enabled and not self.sentry.dsn:
+            yield "sentry.dsn", "must be set if sentry is enabled"
+        if not 0 <= self.sentry.sample_rate <= 1:
+            yield "sentry.sample_rate", "must be between 0 and 1"
