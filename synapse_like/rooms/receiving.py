@@ -232,7 +232,7 @@ class EventReception:
                 after = StateRef(TRUNK, room.head.trunk_version)
             elif change.key_nid is None:
                 after = before.ref
-            elif change.key_nid is not None and before.rows:
+            elif before.rows:
                 after, rows = _grown(before.rows[0], change)
             else:
                 after, more = await self._placement.named(own_changes, base, change)
