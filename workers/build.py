@@ -8,9 +8,6 @@ from replication.streams import Family
 from synapse_like.catalogue import FEATURES
 from synapse_like.features import unread
 from synapse_like.features.server import Capabilities
-from synapse_like.federation import outbound
-from synapse_like.federation.edus import EduReception
-from synapse_like.federation.outbound import Sender
 from synapse_like.matrix.signing_keys import read_signing_keys
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.ports import Notices
@@ -26,6 +23,7 @@ from synapse_like.toolkit.feature import Built, Feature, Kit, Tenant
 from synapse_like.toolkit.http.authentication import Authenticators
 from synapse_like.toolkit.http.endpoint import BoundEndpoint, bound
 from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings, Surroundings
+from synapse_like.toolkit.http.outgoing import OutgoingConfig, build_network
 from synapse_like.toolkit.http.tls import TlsFiles
 from synapse_like.toolkit.metrics.http import HttpMetrics
 from synapse_like.toolkit.randomness import Randomness
@@ -49,6 +47,7 @@ def build_kit(config: Config, reactor: Any) -> Kit:
         database=Database(open_engine(database.name, database.arguments), reactor, readers=_readers(config)),
         limiter=RateLimiter(clock),
         server_name=config[ServerConfig].server_name,
+        network=build_network(reactor, clock, config[OutgoingConfig]),
     )
 
 
@@ -70,16 +69,9 @@ class Homeserver:
         for feature in features:
             capabilities.unstable_features |= feature.unstable
         self.built.append(_build_sync(kit, self.spine.rooms, self.notifier, self.built))
-        self._connect_servers()
         for built in self.built:
             self.spine.store(built.storages, built.ephemeral)
         self.spine.store_events([effect for built in self.built for effect in built.effects])
-
-    def _connect_servers(self) -> None:
-        """Hand what features exchange with other servers to those who send and take in."""
-        if outbound.FEATURE in self._features:
-            self.front(Sender).add([source for built in self.built for source in built.edu_sources])
-            self.front(EduReception).add(receiver for built in self.built for receiver in built.edu_receivers)
 
     def _repeated(self) -> Iterator[Job]:
         for built in self.built:

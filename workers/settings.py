@@ -11,12 +11,14 @@ from synapse_like.toolkit.config import Config, load
 from synapse_like.toolkit.config.observability import ObservabilityConfig
 from synapse_like.toolkit.config.rate_limits import RateLimits
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
+from synapse_like.toolkit.http.outgoing import OutgoingConfig
 
 SECTIONS: tuple[type, ...] = (
     ServerConfig,
     DatabaseConfig,
     ObservabilityConfig,
     RateLimits,
+    OutgoingConfig,
     *(section for feature in FEATURES for section in feature.configs),
 )
 

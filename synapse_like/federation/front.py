@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from synapse_like.federation.authentication import SignatureAuthenticator
 from synapse_like.federation.client import FederationClient
 from synapse_like.federation.keys import KeyRing
 from synapse_like.federation.policy import ServerPolicy
@@ -11,11 +12,13 @@ from synapse_like.federation.policy import ServerPolicy
 class Federation:
     """What it takes to talk with other servers.
 
-    * `policy`   with whom we talk
-    * `client`   sends requests
-    * `keys`     verifies what other servers signed
+    * `policy`    with whom we talk
+    * `client`    sends requests; takes the `Destinations` that know whom to leave alone
+    * `keys`      verifies what other servers signed
+    * `callers`   knows which server sent a request; tells `on_heard` about it
     """
 
     policy: ServerPolicy
     client: FederationClient
     keys: KeyRing
+    callers: SignatureAuthenticator

@@ -8,8 +8,6 @@ import orjson
 from replication.streams import Storage
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
-from synapse_like.rooms.changes import member_change
-from synapse_like.rooms.event_store import MAX_DEPTH
 from synapse_like.rooms.facts import EVENTS, EventFact, Head, Kind, StateRef
 from synapse_like.rooms.ports import PersistEffect
 from synapse_like.rooms.sql import events as events_sql
@@ -20,9 +18,7 @@ from synapse_like.toolkit.db import Transaction
 MAX_TIME_MS = 2**53
 """The latest time of sending that is kept; old room versions allow more."""
 
-_WITHOUT_HEAD = (Kind.BACKFILLED, Kind.OUT_OF_BAND)
-
-NO_HEAD = Head(
+_NO_HEAD = Head(
     depth=0,
     trunk_version=0,
     extremities=(),
@@ -61,7 +57,7 @@ def _store_events(transaction: Transaction, facts: Sequence[EventFact]) -> None:
             fact.event.event_id,
             fact.room_nid,
             fact.number,
-            min(fact.event.depth, MAX_DEPTH),
+            fact.event.depth,
             int(fact.kind),
             fact.event.type,
             fact.key_nid,
@@ -84,14 +80,13 @@ def _store_events(transaction: Transaction, facts: Sequence[EventFact]) -> None:
 def _store_state(transaction: Transaction, facts: Sequence[EventFact]) -> None:
     trunk, current, members = [], {}, {}
     for fact in facts:
+        version = fact.head.trunk_version
         for change in fact.trunk:
-            if fact.kind is not Kind.OUT_OF_BAND:
-                version = fact.head.trunk_version if change.version is None else change.version
-                trunk.append((fact.room_nid, change.key_nid, version, change.event_nid, fact.number))
-                current[fact.room_nid, change.key_nid] = change
+            trunk.append((fact.room_nid, change.key_nid, version, change.event_nid, fact.number))
+            current[fact.room_nid, change.key_nid] = change
             if change.type == "m.room.member":
                 members[fact.room_nid, change.key_nid] = (change, fact.number)
-    if not trunk and not members:
+    if not trunk:
         return
     state_sql.add_trunk(transaction, trunk)
     state_sql.set_current(
@@ -135,7 +130,7 @@ def _store_branches(transaction: Transaction, facts: Sequence[EventFact]) -> Non
 
 
 def _store_heads(transaction: Transaction, facts: Sequence[EventFact]) -> None:
-    newest = {fact.room_nid: fact for fact in facts if fact.kind not in _WITHOUT_HEAD}
+    newest = {fact.room_nid: fact for fact in facts if fact.kind is not Kind.BACKFILLED}
     rows = [
         (
             fact.room_nid,
@@ -165,8 +160,6 @@ def load(transaction: Transaction, after: int, upto: int) -> Sequence[EventFact]
         highlighted, text, extras, room_id, version_name = row[11:16]
         event = Event.restored(event_id, orjson.loads(text), room_version(version_name))
         trunk = tuple(changes.get(number, ()))
-        if kind == Kind.OUT_OF_BAND:
-            trunk = (member_change(event, event_nid, is_local=True),)
         facts.append(
             EventFact(
                 number=number,
@@ -180,7 +173,7 @@ def load(transaction: Transaction, after: int, upto: int) -> Sequence[EventFact]
                 json=text,
                 extras=orjson.loads(extras) if extras else None,
                 before=StateRef(branch, version),
-                head=NO_HEAD,
+                head=_NO_HEAD,
                 trunk=trunk,
                 redacts=redactions.get(event_nid),
                 thread=thread,

@@ -12,6 +12,7 @@ from replication.streams import Family, Storage, Stream
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.db import Database
+from synapse_like.toolkit.http.outgoing import Network
 from synapse_like.toolkit.http.requester import Requester
 from synapse_like.toolkit.metrics import Metric, Metrics
 from synapse_like.toolkit.randomness import Randomness
@@ -28,6 +29,7 @@ class Kit:
     database: Database
     limiter: RateLimiter
     server_name: str
+    network: Network
     metrics: Metrics = field(default_factory=Metrics)
 
 
@@ -68,8 +70,6 @@ class Built:
     * `storages`   durable streams that it stores; `ephemeral` those without rows
     * `sections`   its parts of /sync (`sync.section.Section`)
     * `effects`    what it writes in the transaction of a batch of events (`rooms.ports.PersistEffect`)
-    * `edu_sources`    what it tells other servers (`federation.edus.EduSource`)
-    * `edu_receivers`  what it does with what they tell (`federation.edus.EduReceiver`)
     * `tenants`    what lives where shards are owned, with the families of them
     * `jobs`       (name, seconds between two runs, async function), by whoever holds the job's lease
     * `ticks`      the same, in every process
@@ -81,8 +81,6 @@ class Built:
     ephemeral: Sequence[Stream[Any]] = ()
     sections: Sequence[Any] = ()
     effects: Sequence[Callable[..., None]] = ()
-    edu_sources: Sequence[Any] = ()
-    edu_receivers: Sequence[Any] = ()
     services: Sequence[Service] = ()
     capabilities: Sequence[Capability] = ()
     tenants: Sequence[tuple[Family, Tenant]] = ()

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import pytest
@@ -40,6 +40,13 @@ class Answer:
     headers: dict[str, str]
 
 
+class Signer(Protocol):
+    """Another server (`tests.kit.remote_server`)."""
+
+    def authorization(self, method: str, target: str, body: Any, destination: str) -> str:
+        """The Authorization header of a request."""
+
+
 class TestServer:
     """A started homeserver, and a client for it. `queries` collects the text of every statement."""
 
@@ -61,13 +68,19 @@ class TestServer:
         token: str | None = None,
         query: Mapping[str, Any] | None = None,
         client_ip: str = "10.0.0.1",
+        by: Signer | None = None,
     ) -> Answer:
-        """Send a request; `path` without `/_matrix` is below `/_matrix/client/v3`. A body of bytes goes as it is."""
+        """Send a request; `path` without `/_matrix` is below `/_matrix/client/v3`. A body of bytes goes as it is.
+
+        `by` signs it as another server.
+        """
         if not path.startswith(("/_matrix", "/_synapse", "/.well-known", "/health", "/metrics")):
             path = "/_matrix/client/v3" + path
         target = path + ("?" + urlencode(query) if query else "")
         headers = [("authorization", f"Bearer {token}")] if token else []
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        if by is not None:
+            headers = [("authorization", by.authorization(method, target, body, self.homeserver.kit.server_name))]
         now_ms = self.homeserver.kit.clock.now_ms()
         request: Request[Any] = Request(method, target, headers, raw, client_ip=client_ip, received_ms=now_ms)
         reply = await self._app.answer(request, self._app.match(method, request.path))
@@ -133,6 +146,7 @@ def settings(kind: str, folder: Path, extra: Mapping[str, Any]) -> Any:
         "enable_registration": True,
         "enable_registration_without_verification": True,
         "bcrypt_rounds": 4,
+        "trusted_key_servers": [],
         "database": database,
         **dict.fromkeys(RATE_KEYS, UNLIMITED),
         "rc_login": {"address": UNLIMITED, "account": UNLIMITED, "failed_attempts": UNLIMITED},

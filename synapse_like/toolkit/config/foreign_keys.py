@@ -47,7 +47,6 @@ _NOT_NEEDED = {
 
 _OLD_NAMES = {
     "use_presence": "is an old name: write presence: {enabled: ...}",
-    "federation_ip_range_blacklist": "is an old name: write ip_range_blacklist",
     "federation_rc_window_size": "is an old name: write rc_federation: {window_size: ...}",
     "federation_rc_sleep_limit": "is an old name: write rc_federation: {sleep_limit: ...}",
     "federation_rc_sleep_delay": "is an old name: write rc_federation: {sleep_delay: ...}",
@@ -74,15 +73,14 @@ _OTHER_FEATURES = frozenset(
     modules experimental_features user_agent_suffix web_client_location extra_well_known_client_content presence
     require_auth_for_profile_requests limit_profile_requests_to_users_who_share_rooms include_profile_data_on_invite
     allow_public_rooms_without_auth allow_public_rooms_over_federation default_room_version filter_timeline_limit
-    block_non_admin_invites enable_search ip_range_blacklist ip_range_whitelist http_proxy https_proxy
+    block_non_admin_invites enable_search http_proxy https_proxy
     no_proxy_hosts matrix_authentication_service delete_stale_devices_after email max_event_delay_duration
     user_types admin_contact hs_disabled hs_disabled_message limit_usage_by_mau max_mau_value mau_trial_days
     mau_appservice_trial_days mau_limit_alerting mau_limit_reserved_threepids server_context limit_remote_rooms
     require_membership_for_aliases max_avatar_size allowed_avatar_mimetypes redaction_retention_period
     forgotten_room_retention_period next_link_domain_whitelist templates retention tls_certificate_path
-    tls_private_key_path federation_verify_certificates federation_client_minimum_tls_version
-    federation_certificate_verification_whitelist federation_custom_ca_list federation_domain_whitelist
-    federation_whitelist_endpoint_enabled federation_metrics_domains allow_profile_lookup_over_federation
+    tls_private_key_path federation_whitelist_endpoint_enabled federation_metrics_domains
+    allow_profile_lookup_over_federation
     allow_device_name_lookup_over_federation federation caches enable_authenticated_media enable_media_repo
     enable_local_media_storage media_store_path max_pending_media_uploads unused_expiration_time
     media_storage_providers max_upload_size media_upload_limits max_image_pixels remote_media_download_burst_count
@@ -99,12 +97,12 @@ _OTHER_FEATURES = frozenset(
     autocreate_auto_join_room_preset auto_join_mxid_localpart auto_join_rooms_for_guests
     allow_underscore_prefixed_registration session_lifetime refreshable_access_token_lifetime refresh_token_lifetime
     nonrefreshable_access_token_lifetime ui_auth login_via_existing_session room_prejoin_state
-    track_puppeted_user_ips app_service_config_files track_appservice_user_ips old_signing_keys key_refresh_interval
-    trusted_key_servers oidc_providers sso jwt_config password_config push user_directory user_consent stats
+    track_puppeted_user_ips app_service_config_files track_appservice_user_ips
+    oidc_providers sso jwt_config password_config push user_directory user_consent stats
     server_notices enable_room_list_search alias_creation_rules room_list_publication_rules
     default_power_level_content_override forget_rooms_on_leave exclude_rooms_from_sync exclude_rooms_from_presence
     worker_replication_secret worker_replication_secret_path redis auto_accept_invites
-    use_appservice_legacy_authorization suppress_key_server_warning key_server_signing_keys_path
+    use_appservice_legacy_authorization key_server_signing_keys_path
     request_token_inhibit_3pid_errors inhibit_user_in_use_error user_ips_max_age metrics_flags mau_stats_only
     allow_per_room_profiles encryption_enabled_by_default_for_room_type opentracing saml2_config cas_config
     """.split()

@@ -38,6 +38,7 @@ class Request(Generic[B]):
         "raw_body",
         "received_ms",
         "request_id",
+        "target",
     )
 
     body: B
@@ -56,6 +57,7 @@ class Request(Generic[B]):
     ) -> None:
         """Take a request as it arrives; ``target`` is path and query, still encoded."""
         self.method = method
+        self.target = target
         self.path, _, self.query_string = target.partition("?")
         self.headers = headers if isinstance(headers, Headers) else Headers([(n.lower(), v) for n, v in headers])
         self.raw_body = raw_body
@@ -97,11 +99,6 @@ class Request(Generic[B]):
     def optional_requester(self) -> Requester | None:
         """Who is calling, or None if the request had no token or the endpoint looks at none."""
         return self._requester
-
-    @property
-    def target(self) -> str:
-        """Path and query as they were sent: what another server signs."""
-        return f"{self.path}?{self.query_string}" if self.query_string else self.path
 
     @property
     def origin(self) -> str:

@@ -1,0 +1,11 @@
+-- Keys of other servers, as they published them. Written by any process; whoever fetches a key writes what it found.
+CREATE TABLE server_keys (
+    server_name TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    verify_key TEXT NOT NULL,          -- base64
+    valid_until_ms BIGINT NOT NULL,    -- of an old key: when it expired
+    is_old SMALLINT NOT NULL,
+    fetched_ms BIGINT NOT NULL,
+    document TEXT NOT NULL,            -- what the server published and signed, for those that ask us
+    PRIMARY KEY (server_name, key_id)
+);
