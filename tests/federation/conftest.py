@@ -11,18 +11,40 @@ from typing import Any
 
 import pytest
 
+from tests.federation.sides import Border
 from tests.kit import synapse
 from tests.kit.peers import Peer, open_peer, running
 from tests.kit.synapse import NotInstallable, Partner, Synapse
 
+READY = ("test_partner",)
+"""The modules whose features our server has. The others run against a second Synapse only."""
+
+_LOG_STARTED_AT = pytest.StashKey[int]()
 IS_CONTROL = os.environ.get("SYNAPSE_LIKE_CONTROL") == "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first of these tests may have to install Synapse."""
     for item in items:
-        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+        if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(300))
+            if item.path.stem not in READY and not IS_CONTROL:
+                item.add_marker(pytest.mark.skip("our server does not federate that far yet"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Of a failed test, show what the partner logged since it began."""
+    report: Any = yield
+    if report.failed and "partner" in getattr(item, "fixturenames", ()):
+        text = synapse.shared_log()[item.stash.get(_LOG_STARTED_AT, 0) :]
+        report.sections.append(("the partner's log", "\n".join(line[:400] for line in text.splitlines()[-60:])))
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _log_of_this_test(request: pytest.FixtureRequest, partner: Partner) -> None:
+    request.node.stash[_LOG_STARTED_AT] = len(synapse.shared_log())
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +68,9 @@ def open_ours(folder: Path, kind: str = "postgresql", **options: Any) -> Peer:
     if IS_CONTROL:
         return Synapse(folder, {"name": "sqlite3", "args": {"database": str(folder / "homeserver.db")}}, **options)
     return open_peer(kind, folder, **options)
+
+
+@pytest.fixture(params=["ours is host", "ours is guest"])
+def border(request: pytest.FixtureRequest, ours: Peer, partner: Partner) -> Border:
+    """Both directions: the room is ours and Synapse comes, and the other way round."""
+    return Border(ours, partner) if request.param == "ours is host" else Border(partner, ours)

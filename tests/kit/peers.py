@@ -44,7 +44,7 @@ class Peer(Server):
         folder: Path,
         database: Mapping[str, Any],
         options: Mapping[str, Any] | None = None,
-        host: str = "127.0.0.1",
+        host: str = "localhost",
         has_crossing: bool = True,
     ) -> None:
         self.federation_port = ports.claim()

@@ -63,6 +63,7 @@ class Synapse(Peer):
     def _configuration(self, database: Mapping[str, Any]) -> dict[str, Any]:
         log = {
             "version": 1,
+            "disable_existing_loggers": False,
             "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(request)s %(message)s"}},
             "filters": {"context": {"()": "synapse.logging.context.LoggingContextFilter"}},
             "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["context"]}},
@@ -74,6 +75,8 @@ class Synapse(Peer):
             **super()._configuration(database),
             "log_config": str(self.folder / "log.yaml"),
             "suppress_key_server_warning": True,
+            "caches": {"sync_response_cache_duration": "0s"},  # else a second first sync is the first one again
+            "ip_range_blacklist": ["192.0.2.0/24"],  # its whitelist does not hold for names that are addresses
         }
 
 
@@ -115,7 +118,7 @@ def _start_shared(folder: Path) -> dict[str, Any]:
     home = folder / "synapse"
     home.mkdir()
     database = {"name": "sqlite3", "args": {"database": str(home / "homeserver.db")}}
-    server = Synapse(home, database, has_crossing=False)
+    server = Synapse(home, database, host="127.0.0.1", has_crossing=False)
     began = time.monotonic()
     guard.launch("synapse", [*server.command, "-c", str(home / "homeserver.yaml")], folder)
     guard_pid = int((folder / "synapse.guard").read_text())
