@@ -13,10 +13,11 @@ from typing import Any
 
 from signedjson.key import encode_verify_key_base64, generate_signing_key, get_verify_key
 from signedjson.sign import sign_json
-from twisted.internet import reactor, ssl
+from twisted.internet import reactor
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
 
+from synapse_like.toolkit.http.tls import TlsFiles, tls_options
 from tests.kit import certificates
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -34,6 +35,8 @@ class Seen:
     headers: dict[str, str]
     body: bytes
     request: Any
+    server_name_indication: str | None = None
+    """The name that the client asked for in its TLS handshake."""
 
     @property
     def path(self) -> str:
@@ -112,7 +115,15 @@ class _Root(Resource):
         headers = {
             name.decode().lower(): values[0].decode() for name, values in request.requestHeaders.getAllRawHeaders()
         }
-        seen = Seen(request.method.decode(), request.uri.decode(), headers, request.content.read(), request)
+        name = request.channel.transport.getHandle().get_servername()
+        seen = Seen(
+            request.method.decode(),
+            request.uri.decode(),
+            headers,
+            request.content.read(),
+            request,
+            name.decode() if name is not None else None,
+        )
         self._server.seen.append(seen)
         fitting = [prefix for prefix in self._server.answers if seen.path.startswith(prefix)]
         request.setHeader("content-type", "application/json")
@@ -142,8 +153,7 @@ async def listening(folder: Path, *hosts: str, name: str = "") -> AsyncIterator[
     site = Site(_Root(server))
     site.noisy = False
     chain, key = certificates.issue(folder, *(hosts or ("127.0.0.1",)))
-    options = ssl.PrivateCertificate.loadPEM(key.read_bytes() + chain.read_bytes()).options()
-    port: Any = reactor.listenSSL(0, site, options, interface="127.0.0.1")
+    port: Any = reactor.listenSSL(0, site, tls_options(TlsFiles(chain, key)), interface="127.0.0.1")
     server.port = port.getHost().port
     if not name:
         server.name = f"127.0.0.1:{server.port}"

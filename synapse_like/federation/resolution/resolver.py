@@ -9,7 +9,7 @@ from synapse_like.federation.errors import Unresolvable
 from synapse_like.federation.resolution.route import NameParts, Place, Route
 from synapse_like.matrix.ids import is_valid_server_name
 from synapse_like.toolkit.http.outgoing.dns import Dns, ServiceRecord
-from synapse_like.toolkit.http.outgoing.errors import NameLookupFailed
+from synapse_like.toolkit.http.outgoing.errors import NameLookupFailed, NameNotFound
 from synapse_like.toolkit.randomness import Randomness
 
 MOST_PLACES: Final = 8
@@ -64,7 +64,7 @@ class ServerResolver:
         for service in SERVICES:
             try:
                 records = await self._dns.services(f"{service}.{host}")
-            except NameLookupFailed:
+            except (NameLookupFailed, NameNotFound):
                 continue
             if records:
                 places = tuple((each.target, each.port) for each in self._in_order(records) if each.target.strip("."))

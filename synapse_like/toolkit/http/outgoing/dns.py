@@ -26,6 +26,8 @@ TIMEOUTS_S: Final = (1, 3, 6)
 LONGEST_S: Final = 60 * 60
 SHORTEST_S: Final = 5
 NOT_FOUND_S: Final = 60
+LONGEST_NAME: Final = 253
+LONGEST_LABEL: Final = 63
 KEPT_NAMES: Final = 10_000
 MOST_RECORDS: Final = 32
 """More records of a name than this are not looked at."""
@@ -80,6 +82,8 @@ class Dns:
         return await self._kept("service", name, self._look_up_services)
 
     async def _kept(self, kind: str, name: str, look_up: Callable[[str], Awaitable[tuple[T, int]]]) -> T:
+        if not _can_be_asked_for(name):
+            raise NameNotFound("The name of the other server cannot be that of a host")
         key = (kind, name.lower().rstrip("."))
         known = self._known.get(key)
         if known is None or known[0] <= self._clock.monotonic_ms():
@@ -137,6 +141,12 @@ def _resolver(reactor: Any, servers: Sequence[tuple[str, int]] | None) -> Any:
     chain: Any = resolve.ResolverChain
     file: Any = hosts.Resolver
     return chain([file(), names.Resolver(resolv="/etc/resolv.conf", timeout=TIMEOUTS_S, reactor=reactor)])
+
+
+def _can_be_asked_for(name: str) -> bool:
+    """Whether a name fits into a question (RFC 1035, 2.3.4)."""
+    labels = name.rstrip(".").split(".")
+    return name.isascii() and len(name) <= LONGEST_NAME and all(0 < len(label) <= LONGEST_LABEL for label in labels)
 
 
 def _records(answer: Any, kind: int) -> list[Any]:
