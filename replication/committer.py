@@ -7,7 +7,8 @@ tell whether it happened; if the database cannot be asked, that is settled befor
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -46,6 +47,7 @@ class Committer:
         self._groups: deque[Sequence[Append]] = deque()
         self._unsettled: set[ShardKey] = set()
         self._is_busy = False
+        self._gathering = 0
         self._idle_waiters: list[Deferred[None]] = []
         self.on_fence_broken: Callable[[ShardKey], None] = lambda shard: None
         self.batches = 0
@@ -60,9 +62,20 @@ class Committer:
         _ = self._holdings[append.family][append.shard]
         append.submitted_s = self._meters.seconds()
         self._queue.append(append)
-        if not self._is_busy:
+        if not self._is_busy and not self._gathering:
             self._advance()
         return append.waiter
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """What is submitted within (there is nothing to wait for there) is stored together, as far as it fits."""
+        self._gathering += 1
+        try:
+            yield
+        finally:
+            self._gathering -= 1
+            if self._queue and not self._is_busy and not self._gathering:
+                self._advance()
 
     def waiting(self) -> int:
         """How many appends wait for the next batch."""

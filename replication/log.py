@@ -1,6 +1,7 @@
 """What features use to append facts: one log of one family, on the owner's side."""
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -35,6 +36,10 @@ class Log:
         Raises NotOwned, Dropped, FenceBroken, or the database's error.
         """
         return self._committer.submit(Append(self.family.name, shard, key, facts, extra=extra, is_current=is_current))
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """What is appended within is stored together, as far as it fits: for a request with many appends."""
+        return self._committer.gathering()
 
     def submit(self, append: Append) -> "Deferred[None]":
         """Store an append that was put together elsewhere."""

@@ -54,7 +54,7 @@ class Reader:
         stream = storage.stream
         self._streams[stream.name] = stream
         self._storages[stream.family.name].append(storage)
-        self._recent[stream.name] = recent if recent is not None else RecentFacts(stream)
+        self._recent[stream.name] = recent if recent is not None else RecentFacts.of(storage)
         self._recent[stream.name].start(self.positions[stream.family.name])
 
     def register_ephemeral(self, stream: Stream[Any]) -> None:

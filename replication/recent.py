@@ -10,7 +10,7 @@ from itertools import takewhile
 from typing import Generic, TypeVar
 
 from replication.numbers import counter_of, shard_of
-from replication.streams import Fact, Stream
+from replication.streams import Fact, Storage, Stream
 
 F = TypeVar("F", bound=Fact)
 
@@ -30,6 +30,11 @@ class RecentFacts(Generic[F]):
         self._order: deque[F] = deque()
         self._by_key: dict[Hashable, deque[F]] = {}
         self._horizon: dict[int, int] = {}
+
+    @classmethod
+    def of(cls, storage: Storage[F]) -> "RecentFacts[F]":
+        """As much as the storage says."""
+        return cls(storage.stream, storage.recent_weight, storage.weigh or _one)
 
     def start(self, positions: Sequence[int]) -> None:
         """Forget all; facts after `positions` will be complete."""

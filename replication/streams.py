@@ -68,8 +68,12 @@ class Storage(Generic[F]):
 
     `load(transaction, after, upto)` gives the facts with numbers above `after` up to `upto`, both of one shard, in
     order. A stream that keeps only the newest fact of a key leaves out those that were replaced.
+
+    `weigh` and `recent_weight` say how much of the stream readers remember: by default so many facts.
     """
 
     stream: Stream[F]
     store: Store[F]
     load: Load[F]
+    weigh: Callable[[F], int] | None = None
+    recent_weight: int = 50_000

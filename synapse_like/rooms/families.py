@@ -4,6 +4,7 @@ The hash only picks the shard of a room or user that is new; the row that stores
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from zlib import crc32
 
 from twisted.internet.defer import Deferred
@@ -48,6 +49,10 @@ class UserLog:
     async def append(self, user_id: UserID | str, facts: Sequence[Pair], *, extra: Extra | None = None) -> None:
         """Store facts of one user in one transaction (with `extra`'s statements); returns after the commit."""
         await self._log.append(await self.shard_of(user_id), user_id, facts, extra=extra)
+
+    def gathering(self) -> AbstractContextManager[None]:
+        """What is appended within is stored together, as far as it fits: for a request with many appends."""
+        return self._log.gathering()
 
     def tell(self, user_id: str, facts: Sequence[Pair]) -> None:
         """Publish ephemeral facts of a user."""

@@ -15,7 +15,7 @@ from synapse_like.sync.notifier import Notifier
 from synapse_like.sync.ports import Preferences
 from synapse_like.sync.response import SyncResponse
 from synapse_like.sync.rooms_part import RoomNews, put_invited, put_joined, put_left
-from synapse_like.sync.section import Section, SyncContext
+from synapse_like.sync.section import Section, Standing, SyncContext
 from synapse_like.sync.tokens import SyncToken
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
@@ -54,6 +54,7 @@ class Sync:
         self._clock = clock
         self._rooms = rooms
         self._sections = sections
+        self._standing = [section for section in sections if isinstance(section, Standing)]
         self._preferences = preferences
         self._process = process
 
@@ -94,7 +95,15 @@ class Sync:
     def _nothing(self, question: Question) -> tuple[SyncResponse, SyncToken] | None:
         """The empty response, if nothing at all has happened on the server since the client last asked."""
         since, now = question.since, self.place_now()
-        return (SyncResponse(), now) if since == now and not question.is_full_state else None
+        if since is None or since != now or question.is_full_state:
+            return None
+        response = SyncResponse()
+        for section in self._standing:
+            told = section.nothing_new(question.requester, since)
+            if told is None:
+                return None
+            response.extras.update(told)
+        return response, now
 
     async def _once(self, question: Question) -> tuple[SyncResponse, SyncToken]:
         context = await self._context(question)

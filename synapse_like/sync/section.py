@@ -6,7 +6,7 @@ that far (an initial sync, an old token, a room just joined), all are asked agai
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from synapse_like.matrix.filters import Filter
 from synapse_like.rooms.memberships import UserRoom
@@ -68,6 +68,15 @@ class SyncContext:
     def ephemeral_after(self) -> int:
         """The count of ephemeral facts after which things are new to the client; 0: everything is."""
         return self.since.ephemeral if self.since is not None and self.is_same_process else 0
+
+
+@runtime_checkable
+class Standing(Protocol):
+    """A section that is called even where nothing at all has happened since the client last asked."""
+
+    def nothing_new(self, requester: Requester, since: SyncToken) -> Mapping[str, bytes] | None:
+        """Top-level keys that every response holds, as JSON; None if the database has to be asked."""
+        ...
 
 
 class Section(Protocol):

@@ -47,6 +47,15 @@ class SyncToken:
         except (ValueError, UnicodeError):
             return None
 
+    def reaches(self, other: "SyncToken") -> bool:
+        """Whether this place is at or past another one."""
+        return (
+            len(self.rooms) == len(other.rooms)
+            and len(self.users) == len(other.users)
+            and self.rooms.reaches(other.rooms)
+            and self.users.reaches(other.users)
+        )
+
     def room_floor(self, shard: int) -> int:
         """Facts of rooms in `shard` after this token have numbers above this one."""
         return pack(shard, self.rooms[shard])

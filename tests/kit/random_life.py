@@ -1,14 +1,16 @@
 """Random life on a server: users who create, join, leave, talk, read, and change things, driven by one seed."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from synapse_like.matrix.auth_rules import auth_keys_for
 from synapse_like.rooms.facts import Kind
 from synapse_like.rooms.front import Draft
+from tests.kit.encryption import KeyDevice
 from tests.kit.homeserver import TestServer
+from tests.kit.key_life import KeyLife
 from tests.kit.spine import remote_event
 
 Action = Callable[[], Awaitable[Any]]
@@ -20,10 +22,13 @@ VISIBILITIES = ("shared", "joined", "invited", "world_readable")
 class Life:
     """Actions of some users. Refusals by the server (4xx) are part of life; anything else is not."""
 
-    def __init__(self, server: TestServer, tokens: dict[str, str], seed: int) -> None:
+    def __init__(
+        self, server: TestServer, tokens: dict[str, str], seed: int, devices: Sequence[KeyDevice] = ()
+    ) -> None:
         self.server = server
         self.tokens = tokens
         self.random = random.Random(seed)
+        self.keys = KeyLife(server, list(devices), self.random)
         self.rooms: list[str] = []
         self.events: dict[str, list[str]] = {}
         self.history: list[str] = []
@@ -45,6 +50,7 @@ class Life:
             + [self._data] * 3
             + [self._rename]
             + [self._elsewhere] * 5
+            + [self.keys.act] * (8 if self.keys.devices else 0)
         )
         await action()
 

@@ -6,6 +6,8 @@ from typing import Any
 from tests.kit.homeserver import TestServer
 
 StateKey = tuple[str, str]
+STANDING = {"next_batch", "device_one_time_keys_count", "device_unused_fallback_key_types"}
+"""What every response holds, whether there is news or not."""
 
 
 @dataclass
@@ -34,21 +36,44 @@ class SyncClient:
     knocks: dict[str, Any] = field(default_factory=dict)
     account_data: dict[str, Any] = field(default_factory=dict)
     presence: dict[str, Any] = field(default_factory=dict)
+    keys: dict[str, Any] = field(default_factory=dict)
+    """Of each user whose devices this client follows: the keys, as asked for last."""
+    key_counts: tuple[Any, Any] = (None, None)
+    messages: list[Any] = field(default_factory=list)
+    """Messages to the device, in the order in which they came."""
 
     async def sync(self, **query: Any) -> Any:
         """Sync once and take the response in."""
         if self.uses_state_after:
             query["use_state_after"] = "true"
+        is_first = self.since is None
         response = await self.server.sync(self.token, self.since, **query)
         self.take(response)
+        await self._follow_keys(response, is_first)
         return response
+
+    async def _follow_keys(self, response: Any, is_first: bool) -> None:
+        """Ask for the keys of those whose devices changed: at first, of all members of the user's rooms."""
+        lists = response.get("device_lists", {})
+        changed = set(lists.get("changed", []))
+        if is_first:
+            changed = {key[1] for room in self.rooms.values() for key in room.state if _is_joined(room, key)}
+            changed.add((await self.server.ok("GET", "/account/whoami", token=self.token))["user_id"])
+        for user_id in lists.get("left", []):
+            self.keys.pop(user_id, None)
+        body = {"device_keys": {user_id: [] for user_id in sorted(changed) if user_id.endswith(":test")}}
+        answer = await self.server.ok("POST", "/keys/query", body, token=self.token)
+        for user_id in body["device_keys"]:
+            names = ("master_keys", "self_signing_keys", "user_signing_keys")
+            others = {name: answer[name].get(user_id) for name in names}
+            self.keys[user_id] = {"devices": answer["device_keys"].get(user_id), **others}
 
     async def catch_up(self) -> None:
         """Sync until nothing is new."""
         await self.server.caught_up()
         for _ in range(20):
             response = await self.sync()
-            if not response.keys() - {"next_batch"}:
+            if not response.keys() - STANDING:
                 return
 
     def take(self, response: Any) -> None:
@@ -56,6 +81,9 @@ class SyncClient:
         self.since = response["next_batch"]
         for event in response.get("account_data", {}).get("events", []):
             self.account_data[event["type"]] = event["content"]
+        counts = ("device_one_time_keys_count", "device_unused_fallback_key_types")
+        self.key_counts = (response[counts[0]], sorted(response[counts[1]]))
+        self.messages += response.get("to_device", {}).get("events", [])
         for event in response.get("presence", {}).get("events", []):
             self.presence[event["sender"]] = event["content"].get("presence")
         rooms = response.get("rooms", {})
@@ -130,6 +158,11 @@ def differences(old: SyncClient, fresh: SyncClient, gone: Vanished) -> list[str]
             found.append(f"{name}: {sorted(getattr(old, name))} != {sorted(getattr(fresh, name))}")
     if old.account_data != fresh.account_data:
         found.append(f"account data: {old.account_data} != {fresh.account_data}")
+    if old.key_counts != fresh.key_counts:
+        found.append(f"one-time keys: {old.key_counts} != {fresh.key_counts}")
+    for user_id in old.keys.keys() | fresh.keys.keys():
+        if old.keys.get(user_id) != fresh.keys.get(user_id):
+            found.append(f"keys of {user_id}: {old.keys.get(user_id)} != {fresh.keys.get(user_id)}")
     for room_id in old.rooms.keys() & fresh.rooms.keys():
         for _, kind, state_key in (key for key in gone if key[0] == room_id):
             if (kind, state_key) not in fresh.rooms[room_id].state:
@@ -156,6 +189,10 @@ def _differ(old: KnownRoom, fresh: KnownRoom) -> list[str]:
         if old.summary.get(name) != fresh.summary.get(name):
             found.append(f"{name}: {old.summary.get(name)} != {fresh.summary.get(name)}")
     return found
+
+
+def _is_joined(room: KnownRoom, key: StateKey) -> bool:
+    return key[0] == "m.room.member" and room.state[key]["content"].get("membership") == "join"
 
 
 def _essence(event: Any) -> Any:

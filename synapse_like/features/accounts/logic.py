@@ -1,6 +1,6 @@
 """Accounts: who exists here, and what they are. Sessions and passwords are elsewhere."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -16,6 +16,7 @@ from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.locks import KeyedLocks
 
 _KNOWN_ACCOUNTS: Final = 50_000
+_KNOWN_NAMES: Final = 200_000
 
 Registered = Callable[[Applicant], Awaitable[object]]
 Departure = Callable[[str, bool], Awaitable[object]]
@@ -38,6 +39,7 @@ class Accounts:
         self._log = rooms.user_log
         self._clock = clock
         self._locks = KeyedLocks()
+        self._existing: dict[str, None] = {}
         self._cache: LoadingCache[str, AccountFact] = LoadingCache(self._load, _KNOWN_ACCOUNTS)
         self.on_registered: list[Registered] = []
         self.on_deactivated: list[Departure] = []
@@ -52,6 +54,19 @@ class Accounts:
     async def exists(self, user_id: str) -> bool:
         """Whether an account of that id was ever made; closed ones count."""
         return await self.get(user_id) is not None
+
+    async def existing(self, user_ids: Iterable[str]) -> set[str]:
+        """Those of the users who have an account, closed ones included; at most one query."""
+        asked = set(user_ids)
+        found = asked & self._existing.keys()
+        missing = sorted(asked - found)
+        if missing:
+            stored = await self._database.read(lambda txn: sql.existing(txn, missing))
+            if len(self._existing) > _KNOWN_NAMES:
+                self._existing.clear()
+            self._existing.update(dict.fromkeys(stored))
+            found.update(stored)
+        return found
 
     async def is_deactivated(self, user_id: str) -> bool:
         """Whether the account was closed."""

@@ -31,6 +31,8 @@ _LOAD = f"SELECT user_id, {_FLAGS}, number FROM users WHERE number > :after AND 
 
 _GET = f"SELECT user_id, {_FLAGS}, number FROM users WHERE user_id = :user_id"
 
+_EXISTING = "SELECT user_id FROM users WHERE user_id IN :user_ids"
+
 _PASSWORD = "SELECT password_hash FROM users WHERE user_id = :user_id AND is_deactivated = 0"
 
 _SET_PASSWORD = "UPDATE users SET password_hash = :password_hash WHERE user_id = :user_id"
@@ -86,6 +88,11 @@ def get(transaction: Transaction, user_id: str) -> AccountFact | None:
     """An account."""
     row = transaction.one(_GET, user_id=user_id)
     return None if row is None else _fact(*row)
+
+
+def existing(transaction: Transaction, user_ids: Sequence[str]) -> list[str]:
+    """Those of the users who have an account, closed ones included."""
+    return [row[0] for row in transaction.all(_EXISTING, user_ids=user_ids)]
 
 
 def password_hash(transaction: Transaction, user_id: str) -> str | None:

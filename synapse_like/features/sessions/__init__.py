@@ -8,7 +8,7 @@ from synapse_like.features.accounts import Accounts
 from synapse_like.features.sessions.api import SessionsApi
 from synapse_like.features.sessions.authentication import TokenAuthenticator
 from synapse_like.features.sessions.config import SessionsConfig
-from synapse_like.features.sessions.devices import MAX_NAME_LENGTH, Devices
+from synapse_like.features.sessions.devices import MAX_NAME_LENGTH, Companion, Devices
 from synapse_like.features.sessions.facts import Device, DeviceFact, Session, SessionWish
 from synapse_like.features.sessions.logic import Sessions, SessionTools
 from synapse_like.features.sessions.sightings import WRITE_SECONDS, Sightings
@@ -24,6 +24,7 @@ __all__ = [
     "FEATURE",
     "MAX_NAME_LENGTH",
     "TOKENS",
+    "Companion",
     "Device",
     "DeviceFact",
     "Devices",

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
+from replication.log import Pair
 from synapse_like.features.sessions import sql
 from synapse_like.features.sessions.facts import Device, DeviceFact, RevocationFact
 from synapse_like.features.sessions.sightings import Sightings
@@ -18,11 +19,28 @@ MAX_NAME_LENGTH: Final = 100
 KEEP_DELETED_MS: Final = 30 * 24 * 60 * 60 * 1000
 
 
+class Companion(Protocol):
+    """A feature that keeps something for devices: what it does in the transaction that renames or ends them."""
+
+    async def renamed(self, user_id: str, device_id: str, display_name: str | None) -> Sequence[Pair]:
+        """What is appended with the new name of a device."""
+        ...
+
+    async def ended(self, user_id: str, device_ids: Sequence[str]) -> Sequence[Pair]:
+        """What is appended with the end of devices."""
+        ...
+
+    def forget(self, transaction: Transaction, user_id: str, device_ids: Sequence[str]) -> None:
+        """Delete what was stored for devices that end."""
+        ...
+
+
 class Devices:
     """The devices of local users.
 
     `on_revoked` is called with a user whose tokens were revoked, before the reply. `locks` are held, by user id, by
-    whoever changes devices or tokens: a session that is just being refreshed cannot outlive its device.
+    whoever changes devices or tokens: a session that is just being refreshed cannot outlive its device. `companions`
+    are filled in while the server is built.
     """
 
     def __init__(self, database: Database, log: UserLog, clock: Clock, sightings: Sightings) -> None:
@@ -31,6 +49,7 @@ class Devices:
         self._clock = clock
         self._sightings = sightings
         self.on_revoked: list[Callable[[str], object]] = []
+        self.companions: list[Companion] = []
         self.locks = KeyedLocks()
 
     async def all(self, user_id: str) -> list[Device]:
@@ -56,7 +75,10 @@ class Devices:
             await self.get(user_id, device_id)
             now_ms = self._clock.now_ms()
             fact = DeviceFact(user_id=user_id, device_id=device_id, display_name=display_name, changed_ms=now_ms)
-            await self._log.append(user_id, [(DEVICES, fact)])
+            facts: list[Pair] = [(DEVICES, fact)]
+            for companion in self.companions:
+                facts.extend(await companion.renamed(user_id, device_id, display_name))
+            await self._log.append(user_id, facts)
 
     async def delete(self, user_id: str, device_ids: Sequence[str]) -> None:
         """End devices with their tokens; those that do not exist are left out. Their tokens are dead on return."""
@@ -85,16 +107,21 @@ class Devices:
 
     async def _end(self, user_id: str, ended: Sequence[str]) -> None:
         now_ms = self._clock.now_ms()
-        facts = [
-            DeviceFact(user_id=user_id, device_id=device_id, is_deleted=True, changed_ms=now_ms) for device_id in ended
+        facts: list[Pair] = [
+            (DEVICES, DeviceFact(user_id=user_id, device_id=device_id, is_deleted=True, changed_ms=now_ms))
+            for device_id in ended
         ]
+        facts.append((TOKENS, RevocationFact(user_id=user_id)))
+        for companion in self.companions:
+            facts.extend(await companion.ended(user_id, ended))
 
         def end(transaction: Transaction) -> None:
             sql.end_tokens(transaction, user_id, ended)
             sql.forget_sightings(transaction, user_id, ended)
+            for companion in self.companions:
+                companion.forget(transaction, user_id, ended)
 
-        revocation = RevocationFact(user_id=user_id)
-        await self._log.append(user_id, [*((DEVICES, fact) for fact in facts), (TOKENS, revocation)], extra=end)
+        await self._log.append(user_id, facts, extra=end)
         self._sightings.forget(user_id, ended)
         self.revoked(user_id)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from synapse_like.features.profile import ProfileSpread
+from tests.kit.encryption import KeyDevice
 from tests.kit.homeserver import TestServer
 from tests.kit.random_life import Life
 from tests.kit.sync_client import SyncClient, differences, vanished
@@ -12,9 +13,12 @@ USERS = ("alice", "bob", "carol")
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_following_along_equals_beginning_afresh(server: TestServer, seed: int) -> None:
-    tokens = {name: await server.register(name) for name in USERS}
-    life = Life(server, tokens, seed)
-    clients = {(name, after): SyncClient(server, tokens[name], after) for name in USERS for after in (False, True)}
+    phones = {name: await KeyDevice.register(server, name) for name in USERS}
+    devices = {(name, False): phone for name, phone in phones.items()}
+    devices |= {(name, True): await phone.login("TABLET") for name, phone in phones.items()}
+    tokens = {name: phone.token for name, phone in phones.items()}
+    life = Life(server, tokens, seed, list(devices.values()))
+    clients = {key: SyncClient(server, device.token, key[1]) for key, device in devices.items()}
     for _ in range(60):
         for _ in range(life.random.choice([1, 2, 5])):
             await life.act()
@@ -25,7 +29,11 @@ async def test_following_along_equals_beginning_afresh(server: TestServer, seed:
     gone = await vanished(server)
     for (name, after), client in clients.items():
         await client.catch_up()
-        fresh = SyncClient(server, tokens[name], after)
+        fresh = SyncClient(server, client.token, after)
         await fresh.sync()
         wrong = differences(client, fresh, gone)
-        assert not wrong, "\n".join([f"seed {seed}, {name}, state_after={after}", *wrong, *life.history[-60:]])
+        history = [*life.history[-60:], *life.keys.history[-20:]]
+        assert not wrong, "\n".join([f"seed {seed}, {name}, state_after={after}", *wrong, *history])
+        sent = life.keys.sent.get((f"@{name}:test", devices[name, after].device_id), [])
+        assert [message["content"] for message in client.messages] == sent
+        assert fresh.messages == []

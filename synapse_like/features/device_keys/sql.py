@@ -1,0 +1,105 @@
+"""The SQL of devices' keys, cross-signing keys and signatures."""
+
+from collections.abc import Iterable, Sequence
+
+from replication.ports import Row, Transaction
+
+_SET_DEVICE = """
+    INSERT INTO device_keys (user_id, device_id, json) VALUES (:user_id, :device_id, :json)
+    ON CONFLICT (user_id, device_id) DO UPDATE SET json = excluded.json
+"""
+_DEVICE = """
+    SELECT k.json FROM devices d LEFT JOIN device_keys k ON k.user_id = d.user_id AND k.device_id = d.device_id
+    WHERE d.user_id = :user_id AND d.device_id = :device_id AND d.is_deleted = 0
+"""
+_DEVICES = """
+    SELECT k.user_id, k.device_id, k.json, d.display_name FROM device_keys k
+    JOIN devices d ON d.user_id = k.user_id AND d.device_id = k.device_id AND d.is_deleted = 0
+    WHERE k.user_id IN :user_ids ORDER BY k.user_id, k.device_id
+"""
+_SET_CROSS_SIGNING = """
+    INSERT INTO cross_signing_keys (user_id, usage, public_key, json) VALUES :rows
+    ON CONFLICT (user_id, usage) DO UPDATE SET public_key = excluded.public_key, json = excluded.json
+"""
+_CROSS_SIGNING = "SELECT user_id, usage, json FROM cross_signing_keys WHERE user_id IN :user_ids"
+_ADD_SIGNATURES = """
+    INSERT INTO key_signatures (user_id, key_id, signer_id, signing_key_id, signature) VALUES :rows
+    ON CONFLICT (user_id, key_id, signer_id, signing_key_id) DO UPDATE SET signature = excluded.signature
+"""
+_OWN_SIGNATURES = """
+    SELECT user_id, key_id, signing_key_id, signature FROM key_signatures
+    WHERE user_id IN :user_ids AND signer_id = user_id
+"""
+_VERSIONS_AND_SIGNATURES = """
+    SELECT user_id, max(number), '', '', '' FROM device_list_changes WHERE user_id IN :user_ids GROUP BY user_id
+    UNION ALL
+    SELECT user_id, 0, key_id, signing_key_id, signature FROM key_signatures
+    WHERE signer_id = :user_id AND user_id IN :user_ids AND user_id <> :user_id
+"""
+_FORGET_SIGNED = "DELETE FROM key_signatures WHERE user_id = :user_id AND key_id IN :key_ids"
+_FORGET_SIGNATURES_BY = """
+    DELETE FROM key_signatures WHERE signer_id = :user_id AND signing_key_id IN :signing_key_ids
+"""
+_FORGET_DEVICES = "DELETE FROM device_keys WHERE user_id = :user_id AND device_id IN :device_ids"
+_WITH_KEYS = "SELECT device_id FROM device_keys WHERE user_id = :user_id AND device_id IN :device_ids"
+
+
+def set_device(transaction: Transaction, user_id: str, device_id: str, text: str) -> None:
+    """Store a device's keys; signatures of what it had before go."""
+    transaction.run(_SET_DEVICE, user_id=user_id, device_id=device_id, json=text)
+    transaction.run(_FORGET_SIGNED, user_id=user_id, key_ids=[device_id])
+
+
+def device(transaction: Transaction, user_id: str, device_id: str) -> tuple[bool, str | None]:
+    """Whether there is such a device, and its keys if it has any."""
+    row = transaction.one(_DEVICE, user_id=user_id, device_id=device_id)
+    return (False, None) if row is None else (True, row[0])
+
+
+def devices(transaction: Transaction, user_ids: Sequence[str]) -> list[Row]:
+    """(user, device, JSON, display name) of the devices that have keys."""
+    return transaction.all(_DEVICES, user_ids=user_ids) if user_ids else []
+
+
+def devices_with_keys(transaction: Transaction, user_id: str, device_ids: Sequence[str]) -> list[str]:
+    """Those of the devices that have keys."""
+    return [row[0] for row in transaction.all(_WITH_KEYS, user_id=user_id, device_ids=list(device_ids))]
+
+
+def set_cross_signing(transaction: Transaction, rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """Store cross-signing keys: (user, usage, public key, JSON)."""
+    transaction.rows(_SET_CROSS_SIGNING, rows)
+
+
+def cross_signing(transaction: Transaction, user_ids: Sequence[str]) -> list[Row]:
+    """(user, usage, JSON)."""
+    return transaction.all(_CROSS_SIGNING, user_ids=user_ids) if user_ids else []
+
+
+def add_signatures(transaction: Transaction, rows: Iterable[tuple[str, str, str, str, str]]) -> None:
+    """Store signatures: (user, key id, signer, signing key id, signature)."""
+    transaction.rows(_ADD_SIGNATURES, list(rows))
+
+
+def own_signatures(transaction: Transaction, user_ids: Sequence[str]) -> list[Row]:
+    """(user, key id, signing key id, signature) of what users have signed of their own."""
+    return transaction.all(_OWN_SIGNATURES, user_ids=user_ids) if user_ids else []
+
+
+def versions_and_signatures(transaction: Transaction, user_ids: Sequence[str], user_id: str) -> list[Row]:
+    """(user, version, '', '', '') of users' lists, and (user, 0, key id, signing key id, signature) by `user_id`."""
+    return transaction.all(_VERSIONS_AND_SIGNATURES, user_ids=user_ids, user_id=user_id) if user_ids else []
+
+
+def forget_signatures(
+    transaction: Transaction, user_id: str, key_ids: Sequence[str], signing_key_ids: Sequence[str]
+) -> None:
+    """Delete signatures of keys that were replaced, and those that were made with them."""
+    transaction.run(_FORGET_SIGNED, user_id=user_id, key_ids=list(key_ids))
+    transaction.run(_FORGET_SIGNATURES_BY, user_id=user_id, signing_key_ids=list(signing_key_ids))
+
+
+def forget_devices(transaction: Transaction, user_id: str, device_ids: Sequence[str]) -> None:
+    """Delete the keys of devices that end, with all signatures of them and by them."""
+    transaction.run(_FORGET_DEVICES, user_id=user_id, device_ids=list(device_ids))
+    forget_signatures(transaction, user_id, device_ids, [f"ed25519:{device_id}" for device_id in device_ids])

@@ -1,0 +1,161 @@
+"""The SQL of one-time keys, fallback keys and their counts."""
+
+from collections.abc import Iterable, Sequence
+
+import orjson
+
+from replication.ports import Row, Transaction
+from synapse_like.features.one_time_keys.facts import Key, Stock
+
+Device = tuple[str, str]
+Wanted = tuple[str, str, str]
+"""(user, device, algorithm)"""
+
+_EXISTING = """
+    SELECT algorithm, key_id, json FROM one_time_keys
+    WHERE user_id = :user_id AND device_id = :device_id AND key_id IN :key_ids
+"""
+_ADD = """
+    INSERT INTO one_time_keys (user_id, device_id, algorithm, key_id, place, json) VALUES :rows
+    ON CONFLICT (user_id, device_id, algorithm, key_id) DO NOTHING
+"""
+_SET_FALLBACKS = """
+    INSERT INTO fallback_keys (user_id, device_id, algorithm, key_id, json, is_used) VALUES :rows
+    ON CONFLICT (user_id, device_id, algorithm) DO UPDATE SET is_used = CASE
+            WHEN fallback_keys.key_id = excluded.key_id THEN fallback_keys.is_used ELSE 0 END,
+        key_id = excluded.key_id, json = excluded.json
+"""
+_FIRST = """
+    WITH wanted (user_id, device_id, algorithm) AS (VALUES :rows)
+    SELECT k.user_id, k.device_id, k.algorithm, k.key_id, k.json FROM wanted JOIN one_time_keys k
+        ON k.user_id = wanted.user_id AND k.device_id = wanted.device_id AND k.algorithm = wanted.algorithm
+        AND k.key_id = (SELECT n.key_id FROM one_time_keys n
+            WHERE n.user_id = wanted.user_id AND n.device_id = wanted.device_id AND n.algorithm = wanted.algorithm
+            ORDER BY n.place, n.key_id LIMIT 1)
+"""
+_FIRST_FEW = """
+    SELECT user_id, device_id, algorithm, key_id, json FROM one_time_keys
+    WHERE user_id = :user_id AND device_id = :device_id AND algorithm = :algorithm
+    ORDER BY place, key_id LIMIT :amount
+"""
+_REMOVE = """
+    WITH taken (user_id, device_id, algorithm, key_id) AS (VALUES :rows)
+    DELETE FROM one_time_keys WHERE (user_id, device_id, algorithm, key_id) IN
+        (SELECT user_id, device_id, algorithm, key_id FROM taken)
+"""
+_FALLBACKS = """
+    WITH wanted (user_id, device_id, algorithm) AS (VALUES :rows)
+    SELECT f.user_id, f.device_id, f.algorithm, f.key_id, f.json FROM wanted JOIN fallback_keys f
+        ON f.user_id = wanted.user_id AND f.device_id = wanted.device_id AND f.algorithm = wanted.algorithm
+"""
+_USE = """
+    WITH used (user_id, device_id, algorithm) AS (VALUES :rows)
+    UPDATE fallback_keys SET is_used = 1 FROM used WHERE fallback_keys.user_id = used.user_id
+        AND fallback_keys.device_id = used.device_id AND fallback_keys.algorithm = used.algorithm
+"""
+_COUNT = """
+    SELECT algorithm, count(*) FROM one_time_keys WHERE user_id = :user_id AND device_id = :device_id
+    GROUP BY algorithm ORDER BY algorithm
+"""
+_UNUSED = """
+    SELECT algorithm FROM fallback_keys WHERE user_id = :user_id AND device_id = :device_id AND is_used = 0
+    ORDER BY algorithm
+"""
+_STOCKS = """
+    WITH asked (user_id, device_id) AS (VALUES :rows)
+    SELECT c.user_id, c.device_id, c.number, c.counts, c.unused FROM asked JOIN one_time_key_counts c
+        ON c.user_id = asked.user_id AND c.device_id = asked.device_id
+"""
+_SET_STOCKS = """
+    INSERT INTO one_time_key_counts (user_id, device_id, number, counts, unused) VALUES :rows
+    ON CONFLICT (user_id, device_id) DO UPDATE
+    SET number = excluded.number, counts = excluded.counts, unused = excluded.unused
+"""
+_BETWEEN = """
+    SELECT user_id, device_id, number, counts, unused FROM one_time_key_counts
+    WHERE number > :after AND number <= :upto ORDER BY number
+"""
+_FORGET = [
+    "DELETE FROM one_time_keys WHERE user_id = :user_id AND device_id IN :device_ids",
+    "DELETE FROM fallback_keys WHERE user_id = :user_id AND device_id IN :device_ids",
+    "DELETE FROM one_time_key_counts WHERE user_id = :user_id AND device_id IN :device_ids",
+]
+
+
+def existing(transaction: Transaction, user_id: str, device_id: str, key_ids: Sequence[str]) -> list[Key]:
+    """Those of a device's keys that have one of these ids."""
+    if not key_ids:
+        return []
+    rows = transaction.all(_EXISTING, user_id=user_id, device_id=device_id, key_ids=key_ids)
+    return [Key(*row) for row in rows]
+
+
+def add(transaction: Transaction, user_id: str, device_id: str, keys: Iterable[Key], place: int) -> None:
+    """Store new one-time keys."""
+    transaction.rows(_ADD, [(user_id, device_id, key.algorithm, key.key_id, place, key.json) for key in keys])
+
+
+def set_fallbacks(transaction: Transaction, user_id: str, device_id: str, keys: Iterable[Key]) -> None:
+    """Replace fallback keys; one that is uploaded again stays as used as it was."""
+    transaction.rows(_SET_FALLBACKS, [(user_id, device_id, key.algorithm, key.key_id, key.json, 0) for key in keys])
+
+
+def first(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Row]:
+    """(user, device, algorithm, key id, JSON) of the next key of each."""
+    return transaction.query_rows(_FIRST, wanted)
+
+
+def first_few(transaction: Transaction, wanted: Wanted, amount: int) -> list[Row]:
+    """The same, for several keys of one device."""
+    user_id, device_id, algorithm = wanted
+    return transaction.all(_FIRST_FEW, user_id=user_id, device_id=device_id, algorithm=algorithm, amount=amount)
+
+
+def remove(transaction: Transaction, taken: Sequence[tuple[str, str, str, str]]) -> None:
+    """Delete keys that were given out: (user, device, algorithm, key id)."""
+    transaction.rows(_REMOVE, taken)
+
+
+def use_fallbacks(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Row]:
+    """(user, device, algorithm, key id, JSON) of fallback keys, which count as used from now on."""
+    rows = transaction.query_rows(_FALLBACKS, wanted)
+    transaction.rows(_USE, [row[:3] for row in rows])
+    return rows
+
+
+def counted(transaction: Transaction, device: Device) -> tuple[dict[str, int], tuple[str, ...]]:
+    """What a device has, counted."""
+    user_id, device_id = device
+    rows = transaction.all(_COUNT, user_id=user_id, device_id=device_id)
+    counts = {str(algorithm): int(count) for algorithm, count in rows}
+    unused = tuple(row[0] for row in transaction.all(_UNUSED, user_id=user_id, device_id=device_id))
+    return counts, unused
+
+
+def stocks(transaction: Transaction, devices: Sequence[Device]) -> dict[Device, Stock]:
+    """What devices have, as it was noted; those that never had keys are left out."""
+    return {row[:2]: _stock(row) for row in transaction.query_rows(_STOCKS, devices)}
+
+
+def set_stocks(transaction: Transaction, stocks: Iterable[tuple[Device, Stock]]) -> None:
+    """Note what devices have."""
+    rows = [
+        (*device, stock.number, orjson.dumps(stock.counts).decode(), orjson.dumps(stock.unused).decode())
+        for device, stock in stocks
+    ]
+    transaction.rows(_SET_STOCKS, rows)
+
+
+def between(transaction: Transaction, after: int, upto: int) -> list[tuple[Device, Stock]]:
+    """What has changed last in a part of a log."""
+    return [(row[:2], _stock(row)) for row in transaction.all(_BETWEEN, after=after, upto=upto)]
+
+
+def forget(transaction: Transaction, user_id: str, device_ids: Sequence[str]) -> None:
+    """Delete all keys of devices."""
+    for statement in _FORGET:
+        transaction.run(statement, user_id=user_id, device_ids=list(device_ids))
+
+
+def _stock(row: Row) -> Stock:
+    return Stock(number=row[2], counts=orjson.loads(row[3]), unused=tuple(orjson.loads(row[4])))
