@@ -61,7 +61,9 @@ class SyncClient:
             changed.add((await self.server.ok("GET", "/account/whoami", token=self.token))["user_id"])
         for user_id in lists.get("left", []):
             self.keys.pop(user_id, None)
-        body = {"device_keys": {user_id: [] for user_id in sorted(changed) if user_id.endswith(":test")}}
+        body: dict[str, Any] = {
+            "device_keys": {user_id: [] for user_id in sorted(changed) if user_id.endswith(":test")}
+        }
         answer = await self.server.ok("POST", "/keys/query", body, token=self.token)
         for user_id in body["device_keys"]:
             names = ("master_keys", "self_signing_keys", "user_signing_keys")

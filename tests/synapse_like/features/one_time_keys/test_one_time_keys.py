@@ -63,6 +63,7 @@ async def test_the_fallback_key_comes_when_the_others_are_gone(server: TestServe
     for _ in range(2):
         keys = await bob.claim(alice.user_id, "PHONE")
         assert only_id(keys) == f"{ALGORITHM}:spare"
+        assert keys is not None
         assert keys[f"{ALGORITHM}:spare"]["fallback"] is True
     third = await alice.sync(second["next_batch"])
     assert third["device_unused_fallback_key_types"] == []
@@ -79,10 +80,10 @@ async def test_a_claim_ends_the_long_poll_of_the_device_alone(server: TestServer
     await alice.upload(1)
     since, other_since = (await alice.sync())["next_batch"], (await other.sync())["next_batch"]
 
-    async def claim() -> None:
-        await bob.claim(alice.user_id, "PHONE")
-
-    woken, idle, _ = await together([alice.sync(since, timeout=10000), other.sync(other_since, timeout=300), claim()])
+    syncs = [alice.sync(since, timeout=10000), other.sync(other_since, timeout=300)]
+    woken, idle, _ = await together([*syncs, bob.claim(alice.user_id, "PHONE")])
+    assert woken is not None
+    assert idle is not None
     assert woken["device_one_time_keys_count"] == {ALGORITHM: 0}
     assert idle.keys() == {"next_batch", "device_one_time_keys_count", "device_unused_fallback_key_types"}
 
