@@ -6,7 +6,7 @@ first, then the facts up to it.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -92,6 +92,21 @@ class Reader:
         early, self._early = self._early, []
         for frame in early:
             self._hear(frame)
+
+    async def read_back(
+        self, family: str, shard: int, bounds: tuple[int, int], names: Collection[str]
+    ) -> list[tuple[str, Fact]]:
+        """Facts of some durable streams in one log, with counters above the first bound up to the second, in order."""
+        storages = [storage for storage in self._storages[family] if storage.stream.name in names]
+        after, upto = (pack(shard, counter) for counter in bounds)
+
+        def read(transaction: Transaction) -> list[tuple[str, Fact]]:
+            found: list[tuple[str, Fact]] = []
+            for storage in storages:
+                found.extend((storage.stream.name, fact) for fact in storage.load(transaction, after, upto))
+            return sorted(found, key=_number)
+
+        return await self._database.read(read) if storages else []
 
     def _hear(self, frame: Frame) -> None:
         if frame.first == 0:

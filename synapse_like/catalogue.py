@@ -38,11 +38,13 @@ from synapse_like.features import (
     upgrade,
     voip,
 )
+from synapse_like.federation import outbound
 from synapse_like.toolkit.feature import Feature
 
 FEATURES: Sequence[Feature] = (
     server.FEATURE,
     federation.FEATURE,
+    outbound.FEATURE,
     accounts.FEATURE,
     sessions.FEATURE,
     uia.FEATURE,

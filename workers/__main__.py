@@ -6,21 +6,25 @@ import sys
 from collections.abc import Sequence
 
 from workers import map as server_map
+from workers.routes import command as routes
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run a command; the answer is the exit code."""
     parser = argparse.ArgumentParser(prog="python -m workers", description="What a server is made of.")
     commands = parser.add_subparsers(dest="command", required=True)
-    of_map = commands.add_parser("map", help="print which feature answers what, for whom, and what it writes")
+    of_map = commands.add_parser("map", help="print the kinds of processes, who answers what, and who writes what")
     of_map.add_argument("--missing", action="store_true", help="print the specified endpoints that nothing answers yet")
+    of_map.set_defaults(run=_map)
+    routes.add_to(commands)
     chosen = parser.parse_args(arguments)
-    if chosen.missing:
-        gaps = server_map.missing()
-        print("\n".join(f"{method:<6} {path}" for method, path in gaps))
-        print(f"\n{len(gaps)} endpoints of the client-server API v1.19 answer M_UNRECOGNIZED")
-    else:
-        print("\n".join(server_map.lines()).lstrip())
+    code: int = chosen.run(chosen)
+    return code
+
+
+def _map(chosen: argparse.Namespace) -> int:
+    lines = server_map.missing_lines() if chosen.missing else server_map.lines()
+    print("\n".join(lines))
     return 0
 
 

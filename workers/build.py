@@ -8,6 +8,9 @@ from replication.streams import Family
 from synapse_like.catalogue import FEATURES
 from synapse_like.features import unread
 from synapse_like.features.server import Capabilities
+from synapse_like.federation import outbound
+from synapse_like.federation.edus import EduReception
+from synapse_like.federation.outbound import Sender
 from synapse_like.matrix.signing_keys import read_signing_keys
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.ports import Notices
@@ -69,9 +72,16 @@ class Homeserver:
         for feature in features:
             capabilities.unstable_features |= feature.unstable
         self.built.append(_build_sync(kit, self.spine.rooms, self.notifier, self.built))
+        self._connect_servers()
         for built in self.built:
             self.spine.store(built.storages, built.ephemeral)
         self.spine.store_events([effect for built in self.built for effect in built.effects])
+
+    def _connect_servers(self) -> None:
+        """Hand what features exchange with other servers to those who send and take in."""
+        if outbound.FEATURE in self._features:
+            self.front(Sender).add([source for built in self.built for source in built.edu_sources])
+            self.front(EduReception).add(receiver for built in self.built for receiver in built.edu_receivers)
 
     def _repeated(self) -> Iterator[Job]:
         for built in self.built:

@@ -26,8 +26,10 @@ from synapse_like.rooms.hosts import RoomHosts
 from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.memberships import Memberships
 from synapse_like.rooms.numbers import KeyNumbers, NumberBlock, RoomNumbers
+from synapse_like.rooms.placement import Placement
 from synapse_like.rooms.ports import Notices, PersistEffect
 from synapse_like.rooms.receiving import EventReception
+from synapse_like.rooms.resolution import Resolver
 from synapse_like.toolkit.db import Migration, Transaction, migrate, migrations_in
 from synapse_like.toolkit.feature import Kit
 from synapse_like.toolkit.metrics.replication import ReplicationMeters
@@ -121,10 +123,11 @@ def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: On
     live = LiveRooms(kit.database, kit.clock, notices)
     committer.on_fence_broken = partial(_distrust, live, {h.family.name: h for h in holdings}, on_lost)
     numbers = Numbers(KeyNumbers(kit.database), NumberBlock(kit.database, "event"), RoomNumbers(kit.database))
+    placement = Placement(kit.database, events, numbers.keys, Resolver(events))
     rooms = Rooms(
         identity=identity,
         creation=EventCreation(identity, live, room_log, numbers, events, kit.clock, notices),
-        reception=EventReception(identity, live, room_log, numbers, events, kit.database, kit.clock, notices),
+        reception=EventReception(identity, live, room_log, numbers, events, placement, kit.clock, notices),
         live=live,
         events=events,
         memberships=Memberships(kit.database),

@@ -11,7 +11,7 @@ import orjson
 
 from synapse_like.matrix.visibility import Standing, Visibility, may_see_event, visibility_of
 from synapse_like.rooms.event_store import StoredEvent
-from synapse_like.rooms.facts import TRUNK
+from synapse_like.rooms.facts import TRUNK, StateRef
 from synapse_like.rooms.sql import access as sql
 from synapse_like.toolkit.db import Transaction
 
@@ -38,16 +38,20 @@ class Past:
     user_id: str
     visibility: PastOfKey = field(default_factory=PastOfKey)
     membership: PastOfKey = field(default_factory=PastOfKey)
+    off_trunk: dict[StateRef, Standing] = field(default_factory=dict)
+    """Visibility and membership in states of branches, as far as `learn` has looked them up."""
 
     def standing(self, event: StoredEvent) -> Standing:
-        """Visibility and membership before an event. Off the trunk: as at the trunk's version nearest to it."""
+        """Visibility and membership before an event. Off the trunk, if nobody has looked: as they are now."""
+        if (known := self.off_trunk.get(event.before)) is not None:
+            return known
         version = event.before.version if event.before.branch == TRUNK else 2**62
         visibility = self.visibility.at(version)
         return Standing(_visibility(visibility), self.membership.at(version))
 
     def shows(self, event: StoredEvent) -> bool:
         """Whether the user may see an event."""
-        version = event.before.version
+        version = event.before.version if event.before.branch == TRUNK else -1
         has_joined_later = "join" in self.membership.values[bisect_right(self.membership.versions, version) :]
         return may_see_event(event.event, self.user_id, self.standing(event), has_joined_later)
 
@@ -75,6 +79,28 @@ def pasts(transaction: Transaction, user_id: str, room_nids: Sequence[int]) -> M
         key.versions.append(version)
         key.values.append(value if isinstance(value, str) else None)
     return found
+
+
+def learn(transaction: Transaction, known: Mapping[int, Past], events: Iterable[StoredEvent]) -> None:
+    """Look up how the reader stood at those of the events that are off the trunk: one query if there are any."""
+    unknown = {
+        (event.room_nid, event.before)
+        for event in events
+        if event.before.branch != TRUNK and (past := known.get(event.room_nid)) and event.before not in past.off_trunk
+    }
+    asked = [
+        (nid, ref, key)
+        for nid, ref in sorted(unknown, key=lambda each: (each[0], each[1].branch, each[1].version))
+        for key in (VISIBILITY_KEY, ("m.room.member", known[nid].user_id))
+    ]
+    rows = [(index, nid, ref.branch, ref.version, *key) for index, (nid, ref, key) in enumerate(asked)]
+    found = {index: orjson.loads(text)["content"] for index, text in sql.contents_at(transaction, rows)}
+    for index in range(0, len(asked), 2):
+        nid, ref, _ = asked[index]
+        membership = found.get(index + 1, {}).get("membership")
+        known[nid].off_trunk[ref] = Standing(
+            visibility_of(found.get(index)), membership if isinstance(membership, str) else None
+        )
 
 
 def _visibility(value: str | None) -> Visibility:

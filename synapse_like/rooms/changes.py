@@ -59,6 +59,23 @@ def put(room: LiveRoom, change: Change, *, is_local: IsLocal) -> TrunkChange:
     return TrunkChange(kind, state_key, change.key_nid or 0, event.event_id, change.event_nid, member)
 
 
+def member_change(event: Event, event_nid: int, *, is_local: bool, before: str | None = None) -> TrunkChange:
+    """A membership that holds without any state of the room: of a user who is invited to, or knocks at, or refuses a
+    room in which this server is not.
+    """
+    new = member_of(event, event_nid)
+    member = Member(
+        user_id=new.user_id,
+        membership=new.membership,
+        sender=new.sender,
+        display_name=new.display_name,
+        avatar_url=new.avatar_url,
+        is_local=is_local,
+        before=before,
+    )
+    return TrunkChange(MEMBER, new.user_id, 0, event.event_id, event_nid, member)
+
+
 def remove(room: LiveRoom, kind: str, state_key: str, key_nid: int, *, is_local: IsLocal) -> TrunkChange:
     """Take a key out of the room's state (only a resolution does that). A member who is taken out has left."""
     if kind != MEMBER:

@@ -19,7 +19,7 @@ from synapse_like.matrix.room_versions import RoomVersion
 from synapse_like.matrix.signatures import build_event
 from synapse_like.matrix.signing_keys import SigningKey
 from synapse_like.rooms.changes import Change, Restore, extend
-from synapse_like.rooms.event_store import EventStore, StoredEvent
+from synapse_like.rooms.event_store import MAX_DEPTH, EventStore, StoredEvent
 from synapse_like.rooms.facts import EVENTS, TRUNK, EventFact, Head, Kind, StateRef
 from synapse_like.rooms.families import ROOM, fresh_shard
 from synapse_like.rooms.live import MEMBER, LiveRoom, RoomIdentity, TransactionKey
@@ -234,7 +234,7 @@ class EventCreation:
             "room_id": room.identity.room_id,
             "content": dict(draft.content),
             "origin_server_ts": draft.origin_server_ts or self._clock.now_ms(),
-            "depth": room.head.depth + 1,
+            "depth": min(room.head.depth + 1, MAX_DEPTH),
             "prev_events": [room.references.get(e.event_id, e.event_id) for e in extremities],
             "auth_events": [event.reference for event in auth.values()],
         }

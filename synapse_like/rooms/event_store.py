@@ -20,6 +20,9 @@ from synapse_like.rooms.sql import events as sql
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.db.transaction import Row
 
+MAX_DEPTH = 2**53 - 1
+"""The greatest depth that is kept; old room versions allow more."""
+
 _CACHED_EVENTS = 50_000
 
 
@@ -51,7 +54,7 @@ class StoredEvent:
     @property
     def place(self) -> tuple[int, int]:
         """(depth, number): where the event stands in its room."""
-        return self.event.depth, self.number or 0
+        return min(self.event.depth, MAX_DEPTH), self.number or 0
 
     @property
     def client(self) -> ClientJSON:
@@ -162,6 +165,9 @@ class EventStore:
     def take(self, facts: Sequence[EventFact]) -> None:
         """Take in events of the log."""
         for fact in facts:
+            kept = self._cache.get(fact.event.event_id)
+            if kept is not None and kept.number is None and fact.number:
+                del self._cache[fact.event.event_id]  # it has got its place
             stored = self._cache.get(fact.event.event_id) or self.remember(self.of_fact(fact))
             if fact.redacts is not None:
                 self._cache.pop(fact.redacts, None)
@@ -172,7 +178,7 @@ class EventStore:
     def of_fact(self, fact: EventFact) -> StoredEvent:
         """The event of a fact as it is by now: redacted, if a redaction came after it."""
         kept = self._cache.get(fact.event.event_id)
-        if kept is not None:
+        if kept is not None and kept.number is not None:
             return kept
         event = from_fact(fact)
         redaction = self._redactions.get(event.event_id)

@@ -8,6 +8,8 @@ import orjson
 from replication.streams import Storage
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
+from synapse_like.rooms.changes import member_change
+from synapse_like.rooms.event_store import MAX_DEPTH
 from synapse_like.rooms.facts import EVENTS, EventFact, Head, Kind, StateRef
 from synapse_like.rooms.ports import PersistEffect
 from synapse_like.rooms.sql import events as events_sql
@@ -18,7 +20,9 @@ from synapse_like.toolkit.db import Transaction
 MAX_TIME_MS = 2**53
 """The latest time of sending that is kept; old room versions allow more."""
 
-_NO_HEAD = Head(
+_WITHOUT_HEAD = (Kind.BACKFILLED, Kind.OUT_OF_BAND)
+
+NO_HEAD = Head(
     depth=0,
     trunk_version=0,
     extremities=(),
@@ -57,7 +61,7 @@ def _store_events(transaction: Transaction, facts: Sequence[EventFact]) -> None:
             fact.event.event_id,
             fact.room_nid,
             fact.number,
-            fact.event.depth,
+            min(fact.event.depth, MAX_DEPTH),
             int(fact.kind),
             fact.event.type,
             fact.key_nid,
@@ -80,13 +84,14 @@ def _store_events(transaction: Transaction, facts: Sequence[EventFact]) -> None:
 def _store_state(transaction: Transaction, facts: Sequence[EventFact]) -> None:
     trunk, current, members = [], {}, {}
     for fact in facts:
-        version = fact.head.trunk_version
         for change in fact.trunk:
-            trunk.append((fact.room_nid, change.key_nid, version, change.event_nid, fact.number))
-            current[fact.room_nid, change.key_nid] = change
+            if fact.kind is not Kind.OUT_OF_BAND:
+                version = fact.head.trunk_version if change.version is None else change.version
+                trunk.append((fact.room_nid, change.key_nid, version, change.event_nid, fact.number))
+                current[fact.room_nid, change.key_nid] = change
             if change.type == "m.room.member":
                 members[fact.room_nid, change.key_nid] = (change, fact.number)
-    if not trunk:
+    if not trunk and not members:
         return
     state_sql.add_trunk(transaction, trunk)
     state_sql.set_current(
@@ -130,7 +135,7 @@ def _store_branches(transaction: Transaction, facts: Sequence[EventFact]) -> Non
 
 
 def _store_heads(transaction: Transaction, facts: Sequence[EventFact]) -> None:
-    newest = {fact.room_nid: fact for fact in facts if fact.kind is not Kind.BACKFILLED}
+    newest = {fact.room_nid: fact for fact in facts if fact.kind not in _WITHOUT_HEAD}
     rows = [
         (
             fact.room_nid,
@@ -160,6 +165,8 @@ def load(transaction: Transaction, after: int, upto: int) -> Sequence[EventFact]
         highlighted, text, extras, room_id, version_name = row[11:16]
         event = Event.restored(event_id, orjson.loads(text), room_version(version_name))
         trunk = tuple(changes.get(number, ()))
+        if kind == Kind.OUT_OF_BAND:
+            trunk = (member_change(event, event_nid, is_local=True),)
         facts.append(
             EventFact(
                 number=number,
@@ -173,7 +180,7 @@ def load(transaction: Transaction, after: int, upto: int) -> Sequence[EventFact]
                 json=text,
                 extras=orjson.loads(extras) if extras else None,
                 before=StateRef(branch, version),
-                head=_NO_HEAD,
+                head=NO_HEAD,
                 trunk=trunk,
                 redacts=redactions.get(event_nid),
                 thread=thread,

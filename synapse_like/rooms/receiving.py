@@ -1,34 +1,54 @@
-"""Events made elsewhere: checked, placed, and merged into the room, forks and all.
+"""Events made elsewhere: checked, placed, and merged into the room, forks and all; many at once, in one commit.
 
-The room is parked meanwhile: nothing is built on it until its new state is known. An event whose predecessors are
-exactly the room's extremities extends it like one of ours; any other has its state before it computed from its
-predecessors, and the room's state becomes the resolution over all its extremities.
+The room is parked while events are placed: nothing is built on it until its new state is known. An event whose
+predecessors are exactly the room's extremities, or that forked off the state that still holds, is placed without
+reading anything; any other has its state before it computed from its predecessors, and the room's state becomes the
+resolution over all its extremities.
 Source: server-server API, "Checks performed on receipt of a PDU".
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
+from twisted.internet.defer import Deferred
 
-from replication.committer import Append
+from replication.committer import Append, Dropped
 from replication.log import Log
-from synapse_like.matrix.auth_rules import auth_keys_of, check_auth, check_auth_event_choice
-from synapse_like.matrix.errors import AuthError, MatrixError, NotFound
+from synapse_like.matrix.auth_rules import auth_keys_of
+from synapse_like.matrix.auth_rules.selection import CREATE
+from synapse_like.matrix.errors import NotFound
 from synapse_like.matrix.events import Event
 from synapse_like.rooms.changes import Change, extend, put, remove
 from synapse_like.rooms.creation import Identity, Numbers
-from synapse_like.rooms.event_store import EventStore, StoredEvent
+from synapse_like.rooms.event_store import EventStore, from_fact
 from synapse_like.rooms.facts import EVENTS, TRUNK, BranchRows, EventFact, Extremity, Kind, StateRef, TrunkChange
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.live import MEMBER, LiveRoom
 from synapse_like.rooms.live_rooms import LiveRooms
-from synapse_like.rooms.numbers import NumberBlock
+from synapse_like.rooms.placement import (
+    WITHOUT_STATE,
+    Before,
+    Changes,
+    Missing,
+    Placement,
+    Surroundings,
+    changes_between,
+    is_allowed,
+    passes,
+)
 from synapse_like.rooms.ports import Notices, Outcome
 from synapse_like.rooms.redactions import takes_effect
-from synapse_like.rooms.resolution import StateMap, resolved, state_map
+from synapse_like.rooms.resolution import State, StateMap, StatePoint
 from synapse_like.toolkit.clock import Clock
-from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.db import Transaction
+
+_TRIES = 4
+_HIDDEN_ANCESTORS = 100
+
+Result = Kind | Missing
+"""What became of an event."""
 
 
 class MissingEvents(NotFound):
@@ -39,16 +59,23 @@ class MissingEvents(NotFound):
         self.event_ids = frozenset(event_ids)
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """What a fork's arithmetic gave: the state before the event, and the room's state after it."""
+@dataclass(slots=True)
+class _Batch:
+    """Events that are being placed in one room, and what of them is not on its way to the database yet."""
 
-    before: StateMap
-    current: StateMap
+    room: LiveRoom
+    around: Surroundings
+    extras: Mapping[str, Mapping[str, Any]]
+    facts: list[EventFact] = field(default_factory=list)
+
+    def known(self, event: Event) -> Kind | None:
+        """The kind of an event that has been placed already."""
+        stored = self.around.found.get(event.event_id)
+        return None if stored is None or stored.kind in WITHOUT_STATE else stored.kind
 
 
 class EventReception:
-    """Takes in verified events (signatures and hashes are checked by the caller)."""
+    """Takes in verified events (format, signatures and hashes are checked by the caller)."""
 
     def __init__(
         self,
@@ -57,7 +84,7 @@ class EventReception:
         log: Log,
         numbers: Numbers,
         events: EventStore,
-        database: Database,
+        placement: Placement,
         clock: Clock,
         notices: Notices,
     ) -> None:
@@ -65,163 +92,209 @@ class EventReception:
         self._rooms = rooms
         self._log = log
         self._numbers = numbers
-        self._branches = NumberBlock(database, "branch")
         self._events = events
-        self._database = database
+        self._placement = placement
         self._clock = clock
         self._notices = notices
 
     async def receive(self, room_id: str, events: Sequence[Event]) -> list[Kind]:
+        """Take in events of one room, predecessors first; what became of each.
+
+        Raises MissingEvents (those before it are stored), NotFound for a room in which this server is not.
+        """
+        kinds: list[Kind] = []
+        for result in await self.take_in(room_id, events):
+            if isinstance(result, Missing):
+                raise MissingEvents(result.event_ids)
+            kinds.append(result)
+        return kinds
+
+    async def take_in(
+        self,
+        room_id: str,
+        events: Sequence[Event],
+        *,
+        given: Mapping[str, StateMap] | None = None,
+        extras: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> list[Result]:
         """Take in events of one room, predecessors first; what became of each. Those that are known are passed over.
 
-        Raises MissingEvents before anything of that event is stored, NotFound for an unknown room.
+        `given` are the states after predecessors that we do not have (all events of them are stored), `extras` what is
+        to be kept beside events, by id. Raises NotFound for a room in which this server is not.
         """
-        room = await self._rooms.get(room_id)
-        await room.turn.acquire()
-        try:
-            await room.settled()
-            if room.is_dropped:
-                raise NotFound("The room was reloaded")
-            kinds = []
-            for event in events:
-                kinds.append(await self._take(room, event))
-            return kinds
-        finally:
-            room.turn.release()
+        for attempt in range(1, _TRIES + 1):
+            room = await self._rooms.get(room_id)
+            try:
+                return await self._take_in(room, events, given or {}, extras or {})
+            except Dropped:
+                if attempt == _TRIES:
+                    raise
+        raise Dropped()
 
-    async def _take(self, room: LiveRoom, event: Event) -> Kind:
-        known = await self._events.get_one(event.event_id)
-        if known is not None and known.kind is not Kind.OUTLIER:
-            return known.kind
-        predecessors = await self._stored(event.prev_event_ids)
-        auth = await self._stored(event.auth_references)
-        await self._bring_members(room, event)
-        await self._notices.prepare(room, [event])
-        tips = {extremity.event_id for extremity in room.head.extremities}
-        if set(event.prev_event_ids) == tips:
-            fact = await self._extend(room, event, auth)
-        else:
-            fact = await self._merge(room, event, predecessors, auth)
-        await self._store(room, fact)
-        return fact.kind
-
-    async def _stored(self, event_ids: Sequence[str]) -> dict[str, StoredEvent]:
-        found = await self._events.get(event_ids)
-        missing = [event_id for event_id in event_ids if event_id not in found]
-        if missing:
-            raise MissingEvents(missing)
-        return found
-
-    async def _bring_members(self, room: LiveRoom, event: Event) -> None:
-        users = {key[1] for key in auth_keys_of(event) if key[0] == MEMBER} | {event.sender}
-        await self._rooms.add_members(room, users)
-
-    # -- the common case: the event follows on everything that we have -------------------------------------------------
-
-    async def _extend(self, room: LiveRoom, event: Event, auth: Mapping[str, StoredEvent]) -> EventFact:
-        before = StateRef(TRUNK, room.head.trunk_version)
-        change = await self._numbered(event)
-        state = {key: found for key in auth_keys_of(event) if (found := room.auth_event(key)) is not None}
-        state["m.room.create", ""] = room.create_event
-        if not _is_allowed(event, auth, state):
-            return self._fact(room, change, Kind.REJECTED, before)
-        trunk = extend(room, change, is_local=self._is_local)
-        return self._fact(room, change, Kind.LIVE, before, trunk=trunk)
-
-    # -- forks and merges ----------------------------------------------------------------------------------------------
-
-    async def _merge(
+    async def _take_in(
         self,
         room: LiveRoom,
-        event: Event,
-        predecessors: Mapping[str, StoredEvent],
-        auth: Mapping[str, StoredEvent],
-    ) -> EventFact:
-        change = await self._numbered(event)
-        merge = await self._database.read(lambda txn: self._compute(txn, room, event, predecessors))
-        before_events = await self._stored(_ids_for_auth(event, merge.before))
-        state = {stored.event.key: stored.event for stored in before_events.values()}
-        before, rows = await self._name(room, merge.before)
-        if not _is_allowed(event, auth, state):
-            return self._fact(room, change, Kind.REJECTED, before, rows=rows)
-        if not _passes(event, {k: e for k in auth_keys_of(event) if (e := room.auth_event(k))}, room.create_event):
-            return self._fact(room, change, Kind.SOFT_FAILED, before, rows=rows)
-        after, rows = _after(change, before, rows, await self._branches.take())
-        extremities = [e for e in room.head.extremities if e.event_id not in event.prev_event_ids]
+        events: Sequence[Event],
+        given: Mapping[str, StateMap],
+        extras: Mapping[str, Mapping[str, Any]],
+    ) -> list[Result]:
+        await room.turn.acquire()
+        try:
+            batch = await self._batch(room, events, given, extras)
+            if room.is_dropped:
+                raise Dropped()
+            results = [await self._place(batch, event) for event in events]
+            stored = self._store(batch)
+        except BaseException:
+            self._rooms.drop(room)
+            raise
+        finally:
+            room.turn.release()
+        if stored is not None:
+            await stored
+        return results
+
+    async def _batch(
+        self,
+        room: LiveRoom,
+        events: Sequence[Event],
+        given: Mapping[str, StateMap],
+        extras: Mapping[str, Mapping[str, Any]],
+    ) -> _Batch:
+        """Everything that placing the events will ask for, as far as one can tell before."""
+        around = await self._placement.surroundings(room.identity, events, given)
+        users = {key[1] for event in events for key in auth_keys_of(event) if key[0] == MEMBER}
+        await self._rooms.add_members(room, users | {event.sender for event in events})
+        await self._notices.prepare(room, events)
+        await self._numbers.keys.of_all(event.key for event in events if event.is_state)
+        await self._events.get({event.redacts for event in events if event.redacts is not None})
+        return _Batch(room, around, extras)
+
+    # -- one event -----------------------------------------------------------------------------------------------------
+
+    async def _place(self, batch: _Batch, event: Event) -> Result:
+        known = batch.known(event)
+        if known is not None:
+            return known
+        if event.event_id in batch.around.foreign or event.room_id != batch.room.identity.room_id:
+            return Kind.REJECTED
+        missing = batch.around.missing_of(event)
+        if missing:
+            return Missing(missing)
+        room, around = batch.room, batch.around
+        for extremity in room.head.extremities:
+            around.after[extremity.event_id] = StatePoint(StateRef(extremity.branch, extremity.version))
+        is_next = set(event.prev_event_ids) == {extremity.event_id for extremity in room.head.extremities}
+        if is_next or around.states_before(event) == [_now(room)]:
+            before = self._state_now(room, event)
+        else:
+            await self._flush(batch)
+            before = await self._placement.before(around, event, room.head.trunk_version)
+        change = await self._numbered(batch, event)
+        auth_events = [around.found[event_id].event for event_id in event.auth_references]
+        if not is_allowed(event, auth_events, before.events):
+            event.rejected = True
+            return self._keep(batch, self._fact(batch, change, Kind.REJECTED, before))
+        if is_next:
+            trunk = extend(room, change, is_local=self._is_local)
+            return self._keep(batch, self._fact(batch, change, Kind.LIVE, before, trunk=trunk))
+        if before.ref != _now(room).ref and not passes(event, self._state_now(room, event).events):
+            return self._keep(batch, self._fact(batch, change, Kind.SOFT_FAILED, before))
+        return await self._fork(batch, change, before)
+
+    def _state_now(self, room: LiveRoom, event: Event) -> Before:
+        state = {key: found for key in auth_keys_of(event) if (found := room.auth_event(key)) is not None}
+        now = _now(room)
+        return Before(now.ref, now, {**state, CREATE: room.create_event})
+
+    async def _fork(self, batch: _Batch, change: Change, before: Before) -> Kind:
+        """Accept an event that does not follow on all extremities: it becomes one of several, or the only one."""
+        room, event = batch.room, change.event
+        covered = await self._covered(batch, event)
+        others = [extremity for extremity in room.head.extremities if extremity.event_id not in covered]
+        tips = {StatePoint(StateRef(e.branch, e.version)) for e in others}
+        was = {StatePoint(StateRef(e.branch, e.version)) for e in room.head.extremities}
+        mine = _with(before.state, change)
+        rows: tuple[BranchRows, ...] = before.rows
+        trunk: tuple[TrunkChange, ...] = ()
+        if (
+            isinstance(mine, StatePoint)
+            and mine.event_id is None
+            and ({*tips, mine} == was or {*tips, mine} == {_now(room)})
+        ):
+            after = mine.ref
+        else:
+            await self._flush(batch)
+            changes, own_changes = await self._new_state(room, [mine, *tips], event)
+            base = room.head.trunk_version
+            trunk = await self._become(room, changes, change)
+            if changes == own_changes:
+                after = StateRef(TRUNK, room.head.trunk_version)
+            elif change.key_nid is None:
+                after = before.ref
+            elif before.rows:
+                after, rows = _grown(before.rows[0], change)
+            else:
+                after, more = await self._placement.named(own_changes, base, change)
+                rows = (*rows, *more)
         extremity = Extremity(event.event_id, change.event_nid, after.branch, after.version, event.depth)
-        trunk = await self._become(room, merge.current, change)
         depth = max(room.head.depth, event.depth)
-        room.head = msgspec.structs.replace(room.head, depth=depth, extremities=(*extremities, extremity))
-        return self._fact(room, change, Kind.LIVE, before, trunk=trunk, rows=rows)
+        room.head = msgspec.structs.replace(room.head, depth=depth, extremities=(*others, extremity))
+        return self._keep(batch, self._fact(batch, change, Kind.LIVE, before, trunk=trunk, rows=rows))
 
-    def _compute(
-        self, transaction: Transaction, room: LiveRoom, event: Event, predecessors: Mapping[str, StoredEvent]
-    ) -> Merge:
-        """In a database thread: the state before the event, and over all extremities once it is one of them."""
-        nid, version = room.identity.room_nid, room.identity.version
-        after = {e.event_id: StateRef(e.branch, e.version) for e in room.head.extremities}
-        states = [self._state_after(transaction, nid, stored, after) for stored in predecessors.values()]
-        before = resolved(transaction, version, states, [event])
-        mine = {**before, event.key: event.event_id} if event.is_state else before
-        others = [ref for event_id, ref in after.items() if event_id not in event.prev_event_ids]
-        current = resolved(transaction, version, [mine, *(state_map(transaction, nid, r) for r in others)], [event])
-        return Merge(before, current)
+    async def _covered(self, batch: _Batch, event: Event) -> set[str]:
+        """What is behind the event: its predecessors, and those of such as are no extremities themselves."""
+        found = batch.around.found
+        covered: set[str] = set()
+        waiting = list(event.prev_event_ids)
+        while waiting and len(covered) < _HIDDEN_ANCESTORS:
+            event_id = waiting.pop()
+            covered.add(event_id)
+            stored = found.get(event_id)
+            if stored is not None and stored.kind in (Kind.SOFT_FAILED, Kind.REJECTED):
+                behind = [each for each in stored.event.prev_event_ids if each not in covered]
+                found.update(await self._events.get([each for each in behind if each not in found]))
+                waiting += behind
+        return covered
 
-    @staticmethod
-    def _state_after(
-        transaction: Transaction, room_nid: int, stored: StoredEvent, known: Mapping[str, StateRef]
-    ) -> StateMap:
-        if stored.event_id in known:
-            return state_map(transaction, room_nid, known[stored.event_id])
-        state = state_map(transaction, room_nid, stored.before)
-        if stored.event.is_state and stored.kind is not Kind.REJECTED:
-            state[stored.event.key] = stored.event_id
-        return state
+    async def _new_state(self, room: LiveRoom, states: Sequence[State], event: Event) -> tuple[Changes, Changes]:
+        """What changes in the room's state, over all these extremities; and in what the first one differs from it."""
+        resolver, nid = self._placement.resolver, room.identity.room_nid
+        now = _now(room)
 
-    async def _name(self, room: LiveRoom, state: StateMap) -> tuple[StateRef, tuple[BranchRows, ...]]:
-        """A reference for a state: the trunk's head if it is that, else a new branch off it."""
-        nid, version = room.identity.room_nid, room.head.trunk_version
-        trunk = await self._database.read(lambda txn: state_map(txn, nid, StateRef(TRUNK, version)))
-        changed = {key: state.get(key) for key in state.keys() | trunk.keys() if state.get(key) != trunk.get(key)}
-        if not changed:
-            return StateRef(TRUNK, version), ()
-        keys = await self._numbers.keys.of_all(changed)
-        stored = await self._events.get([event_id for event_id in changed.values() if event_id is not None])
-        branch = await self._branches.take()
-        rows = tuple(
-            (keys[key], 1, stored[event_id].event_nid if event_id is not None else None)
-            for key, event_id in changed.items()
-        )
-        return StateRef(branch, 1), (BranchRows(branch, version, rows),)
+        def read(transaction: Transaction) -> tuple[Changes, Changes]:
+            base = resolver.state_at(transaction, nid, now)
+            state = resolver.resolved(transaction, nid, room.identity.version, states, [event])
+            mine = resolver.state_at(transaction, nid, states[0])
+            return changes_between(base, state), changes_between(base, mine)
 
-    async def _become(self, room: LiveRoom, state: StateMap, change: Change) -> tuple[TrunkChange, ...]:
+        return await self._placement.read(read)
+
+    async def _become(self, room: LiveRoom, changes: Changes, change: Change) -> tuple[TrunkChange, ...]:
         """Bring the live room to a resolved state; the trunk changes that it takes."""
-        nid, version = room.identity.room_nid, room.head.trunk_version
-        old = await self._database.read(lambda txn: state_map(txn, nid, StateRef(TRUNK, version)))
-        differing = [key for key in state.keys() | old.keys() if state.get(key) != old.get(key)]
-        if not differing:
+        if not changes:
             return ()
-        keys = await self._numbers.keys.of_all(differing)
-        stored = await self._events.get([event_id for key in differing if (event_id := state.get(key)) is not None])
-        await self._rooms.add_members(room, [key[1] for key in differing if key[0] == MEMBER])
-        room.head = msgspec.structs.replace(room.head, trunk_version=version + 1)
-        changes = []
-        for key in sorted(differing):
-            event_id = state.get(key)
+        keys = await self._numbers.keys.of_all(changes)
+        stored = await self._events.get([event_id for event_id in changes.values() if event_id is not None])
+        await self._rooms.add_members(room, [key[1] for key in changes if key[0] == MEMBER])
+        room.head = msgspec.structs.replace(room.head, trunk_version=room.head.trunk_version + 1)
+        made = []
+        for key in sorted(changes):
+            event_id = changes[key]
             if event_id is None:
-                changes.append(remove(room, *key, keys[key], is_local=self._is_local))
+                made.append(remove(room, *key, keys[key], is_local=self._is_local))
             elif event_id == change.event.event_id:
-                changes.append(put(room, change, is_local=self._is_local))
+                made.append(put(room, change, is_local=self._is_local))
             else:
                 found = stored[event_id]
-                other = Change(found.event, found.event_nid, keys[key])
-                changes.append(put(room, other, is_local=self._is_local))
-        return tuple(changes)
+                made.append(put(room, Change(found.event, found.event_nid, keys[key]), is_local=self._is_local))
+        return tuple(made)
 
-    # -- what both have in common --------------------------------------------------------------------------------------
+    # -- facts ---------------------------------------------------------------------------------------------------------
 
-    async def _numbered(self, event: Event) -> Change:
-        nid = await self._numbers.events.take()
+    async def _numbered(self, batch: _Batch, event: Event) -> Change:
+        stored = batch.around.found.get(event.event_id)
+        nid = stored.event_nid if stored is not None else await self._numbers.events.take()
         return Change(event, nid, await self._numbers.keys.of(event.key) if event.is_state else None)
 
     def _is_local(self, user_id: str) -> bool:
@@ -229,18 +302,19 @@ class EventReception:
 
     def _fact(
         self,
-        room: LiveRoom,
+        batch: _Batch,
         change: Change,
         kind: Kind,
-        before: StateRef,
+        before: Before,
         *,
         trunk: tuple[TrunkChange, ...] = (),
-        rows: tuple[BranchRows, ...] = (),
+        rows: tuple[BranchRows, ...] | None = None,
     ) -> EventFact:
-        event = change.event
+        room, event = batch.room, change.event
         outcome = self._notices.count(room, event, trunk) if kind is Kind.LIVE else Outcome()
         target = self._events.peek(event.redacts) if event.redacts and kind is Kind.LIVE else None
         member = room.members.get(event.sender)
+        extras = batch.extras.get(event.event_id)
         return EventFact(
             room_id=room.identity.room_id,
             room_nid=room.identity.room_nid,
@@ -250,11 +324,11 @@ class EventReception:
             kind=kind,
             received_ms=room.received_now(self._clock.now_ms()),
             json=event.encoded.decode(),
-            extras=None,
-            before=before,
+            extras=dict(extras) if extras else None,
+            before=before.ref,
             head=room.head,
             trunk=trunk,
-            branch_rows=rows,
+            branch_rows=before.rows if rows is None else rows,
             redacts=event.redacts if target and takes_effect(event, target.event, room.power_levels) else None,
             thread=outcome.thread,
             notified=outcome.notified,
@@ -265,57 +339,64 @@ class EventReception:
             members=tuple(c.state_key for c in trunk if c.type == MEMBER),
         )
 
-    async def _store(self, room: LiveRoom, fact: EventFact) -> None:
+    def _keep(self, batch: _Batch, fact: EventFact) -> Kind:
+        """Queue a fact for the batch's commit, and let later events of the batch find its event."""
+        batch.facts.append(fact)
+        batch.around.found[fact.event.event_id] = from_fact(fact)
+        return fact.kind
+
+    async def _flush(self, batch: _Batch) -> None:
+        """Bring everything that was built on the room into the database, where the next question will look."""
+        stored = self._store(batch)
+        if stored is not None:
+            await stored
+        await batch.room.settled()
+        if batch.room.is_dropped:
+            raise Dropped()
+
+    def _store(self, batch: _Batch) -> "Deferred[None] | None":
+        """Queue what the batch has; fires after the commit."""
+        facts, batch.facts = batch.facts, []
+        if not facts:
+            return None
+        room = batch.room
         append = Append(
             ROOM.name,
             room.identity.shard,
             room.identity.room_id,
-            [(EVENTS, fact)],
+            [(EVENTS, fact) for fact in facts],
             is_current=lambda: not room.is_dropped,
         )
+        room.unstored += 1
+        return Deferred.fromCoroutine(self._stored(room, append, facts))
+
+    async def _stored(self, room: LiveRoom, append: Append, facts: Sequence[EventFact]) -> None:
         try:
             await self._log.submit(append)
         except BaseException:
             self._rooms.drop(room)
             raise
-        self._events.take([fact])
+        finally:
+            room.stored()
+        self._events.take(facts)
 
 
-def _after(
-    change: Change, before: StateRef, rows: tuple[BranchRows, ...], spare_branch: int
-) -> tuple[StateRef, tuple[BranchRows, ...]]:
-    """The reference of the state after an accepted event: its own row on a branch, if it is state."""
+def _now(room: LiveRoom) -> StatePoint:
+    """The room's state as it is."""
+    return StatePoint(StateRef(TRUNK, room.head.trunk_version))
+
+
+def _with(state: State, change: Change) -> State:
+    """A state with an event that is accepted on it."""
     if change.key_nid is None:
-        return before, rows
-    if not rows:
-        row = (change.key_nid, 1, change.event_nid)
-        return StateRef(spare_branch, 1), (BranchRows(spare_branch, before.version, (row,)),)
-    first = rows[0]
-    grown = (*first.rows, (change.key_nid, 2, change.event_nid))
-    return StateRef(first.branch, 2), (BranchRows(first.branch, first.base_version, grown),)
+        return state
+    event = change.event
+    if isinstance(state, StatePoint):
+        return StatePoint(state.ref, event.key, event.event_id)
+    return {**state, event.key: event.event_id}
 
 
-def _ids_for_auth(event: Event, state: StateMap) -> list[str]:
-    keys = auth_keys_of(event) | {("m.room.create", "")}
-    return [state[key] for key in keys if key in state]
-
-
-def _is_allowed(event: Event, auth: Mapping[str, StoredEvent], state: Mapping[tuple[str, str], Event]) -> bool:
-    """Whether the event passes by the auth events that it names, and by the state before it."""
-    listed = [stored.event for stored in auth.values()]
-    try:
-        check_auth_event_choice(event, [e for e in listed if e.event_id in event.auth_event_ids])
-        check_auth(event, {e.key: e for e in listed if e.is_state})
-        check_auth(event, state)
-    except AuthError:
-        return False
-    return True
-
-
-def _passes(event: Event, current: dict[tuple[str, str], Event], create: Event) -> bool:
-    """Whether the room's current state would allow the event; if not, it is soft-failed."""
-    try:
-        check_auth(event, {**current, ("m.room.create", ""): create})
-    except MatrixError:
-        return False
-    return True
+def _grown(rows: BranchRows, change: Change) -> tuple[StateRef, tuple[BranchRows, ...]]:
+    """The state after an accepted event whose state before has a new branch of its own: one more row on that."""
+    more = (*rows.rows, (change.key_nid or 0, 2, change.event_nid))
+    return StateRef(rows.branch, 2), (BranchRows(rows.branch, rows.base_version, more),)

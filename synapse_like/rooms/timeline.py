@@ -11,7 +11,7 @@ import orjson
 
 from synapse_like.matrix.errors import Forbidden
 from synapse_like.matrix.visibility import Visibility, visibility_of
-from synapse_like.rooms.access import VISIBILITY_KEY, Past, PastOfKey
+from synapse_like.rooms.access import VISIBILITY_KEY, Past, PastOfKey, learn
 from synapse_like.rooms.event_store import StoredEvent, stored
 from synapse_like.rooms.facts import TRUNK, StateRef
 from synapse_like.rooms.places import END, Place
@@ -125,7 +125,9 @@ def page(
     span = Span(_end(ends[0]), _end(_nearer(ends[1], view.end)))
     reader = (view.past.user_id, device_id or "")
     rows = sql.page(transaction, view.room_nid, span, wanted, reader, bound, is_backward=is_backward)
-    return own_events(rows, reader, peek)
+    events = own_events(rows, reader, peek)
+    learn(transaction, {view.room_nid: view.past}, events)
+    return events
 
 
 def around(
@@ -144,6 +146,7 @@ def around(
     """
     reader = (view.past.user_id, device_id or "")
     events = own_events(sql.around(transaction, view.room_nid, event_id, reader, before, after), reader, peek)
+    learn(transaction, {view.room_nid: view.past}, events)
     index = next((i for i, event in enumerate(events) if event.event_id == event_id), None)
     if index is None or not view.past.shows(events[index]):
         return [], None, []
@@ -156,6 +159,7 @@ def event_in_view(transaction: Transaction, view: View, event_id: str, device_id
     reader = (view.past.user_id, device_id or "")
     row = sql.one(transaction, view.room_nid, event_id, reader)
     events = own_events([row] if row else [], reader)
+    learn(transaction, {view.room_nid: view.past}, events)
     return events[0] if events and view.past.shows(events[0]) else None
 
 

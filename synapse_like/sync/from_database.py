@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from replication.numbers import pack
-from synapse_like.rooms.access import Past, pasts
+from synapse_like.rooms.access import Past, learn, pasts
 from synapse_like.rooms.event_store import EventStore, StoredEvent, stored_all
 from synapse_like.rooms.memberships import UserRoom
 from synapse_like.rooms.places import END, Place
@@ -149,6 +149,7 @@ def _joined_news(
     current = _whole_state(transaction, whole, is_lazy)
     changes = _changes(transaction, context, partly)
     past = pasts(transaction, context.user_id, [room.room_nid for room in (*groups.fresh, *groups.joined)])
+    learn(transaction, past, (event for nid in past for event in timelines[nid]))
     limit = timeline_limit(context)
     news = []
     for room in (*groups.fresh, *groups.joined):
@@ -175,6 +176,7 @@ def _left_news(
         whole = _by_room(stored_all(transaction, sql.state_at(transaction, [(r.room_nid, r.number) for r in rooms])))
     changes = _changes(transaction, context, rooms) if context.since is not None else whole
     past = pasts(transaction, context.user_id, [room.room_nid for room in rooms])
+    learn(transaction, past, (event for nid in past for event in timelines[nid]))
     news = []
     for room in rooms:
         events, is_cut = _visible(past[room.room_nid], timelines[room.room_nid], timeline_limit(context))

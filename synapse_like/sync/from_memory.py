@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from replication.numbers import counter_of
 from synapse_like.rooms.event_store import EventStore, StoredEvent
-from synapse_like.rooms.facts import EventFact, Kind
+from synapse_like.rooms.facts import TRUNK, EventFact, Kind, StateRef
 from synapse_like.rooms.memberships import UserRoom
 from synapse_like.sync.rooms_part import RoomNews, timeline_limit
 from synapse_like.sync.section import SyncContext
@@ -57,7 +57,7 @@ def _news(
     facts = [fact for fact in facts if counter_of(fact.number) <= upto]
     changed: dict[StateKey, str | None] = {}
     for fact in facts:
-        if not fact.head.extremities:
+        if not fact.head.extremities or _is_off_trunk(fact):
             raise NotInMemory
         for change in fact.trunk:
             if change.member is not None and change.member.before != change.member.membership:
@@ -72,6 +72,11 @@ def _news(
     if context.filter.room.state.lazy_load_members:
         missing |= _fill_members(news, [fact.sender_member for fact in shown if fact.sender_member], events)
     return news
+
+
+def _is_off_trunk(fact: EventFact) -> bool:
+    """Whether an event was sent in another state of the room than the one it came into, so that others may see it."""
+    return fact.kind is Kind.LIVE and fact.before != StateRef(TRUNK, fact.head.trunk_version - bool(fact.trunk))
 
 
 def _fill_changes(news: RoomNews, changed: dict[StateKey, str | None], events: EventStore) -> set[str]:

@@ -70,6 +70,8 @@ class Built:
     * `storages`   durable streams that it stores; `ephemeral` those without rows
     * `sections`   its parts of /sync (`sync.section.Section`)
     * `effects`    what it writes in the transaction of a batch of events (`rooms.ports.PersistEffect`)
+    * `edu_sources`    what it tells other servers (`federation.edus.EduSource`)
+    * `edu_receivers`  what it does with what they tell (`federation.edus.EduReceiver`)
     * `tenants`    what lives where shards are owned, with the families of them
     * `jobs`       (name, seconds between two runs, async function), by whoever holds the job's lease
     * `ticks`      the same, in every process
@@ -81,6 +83,8 @@ class Built:
     ephemeral: Sequence[Stream[Any]] = ()
     sections: Sequence[Any] = ()
     effects: Sequence[Callable[..., None]] = ()
+    edu_sources: Sequence[Any] = ()
+    edu_receivers: Sequence[Any] = ()
     services: Sequence[Service] = ()
     capabilities: Sequence[Capability] = ()
     tenants: Sequence[tuple[Family, Tenant]] = ()

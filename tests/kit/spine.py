@@ -9,11 +9,14 @@ from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
 from synapse_like.matrix.signatures import build_event
 from synapse_like.matrix.signing_keys import SigningKey
+from synapse_like.rooms.facts import TRUNK, StateRef
 from synapse_like.rooms.front import Draft, Rooms
+from synapse_like.rooms.resolution import StateMap
+from synapse_like.rooms.sql import state as state_sql
 from synapse_like.rooms.uncounted import Uncounted
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
-from synapse_like.toolkit.db import Database
+from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.feature import Kit
 from synapse_like.toolkit.http.outgoing import OutgoingConfig, build_network
 from synapse_like.toolkit.randomness import Randomness
@@ -97,3 +100,15 @@ async def remote_event(rooms: Rooms, room_id: str, draft: Draft, prev: list[Even
     if room.identity.version.has_chosen_event_ids:
         pdu["event_id"] = f"${len(str(pdu))}{abs(hash(str(pdu)))}:there"
     return build_event(pdu, room_version=room.identity.version, signing_key=_THEIR_KEY, server_name="there")
+
+
+def state_map(transaction: Transaction, room_nid: int, ref: StateRef) -> StateMap:
+    """The whole state at a version of the trunk or of a branch, put together row by row."""
+    rows: list[Any] = []
+    base = ref.version
+    if ref.branch != TRUNK:
+        base, rows = state_sql.branch_at(transaction, ref.branch, ref.version)
+    state = {}
+    for kind, state_key, _, _, event_id in (*state_sql.trunk_at(transaction, room_nid, base), *rows):
+        state[kind, state_key] = event_id
+    return {key: event_id for key, event_id in state.items() if event_id is not None}

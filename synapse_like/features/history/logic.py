@@ -9,6 +9,7 @@ from synapse_like.features.history.tokens import Token, bound_of
 from synapse_like.matrix.errors import Forbidden, NotFound
 from synapse_like.matrix.filters import EVERY_EVENT, RoomEventFilter
 from synapse_like.rooms import timeline
+from synapse_like.rooms.access import learn
 from synapse_like.rooms.event_store import EventStore, StoredEvent
 from synapse_like.rooms.places import END, Place
 from synapse_like.rooms.sql.timeline import room_of_event
@@ -141,6 +142,7 @@ class History:
             view = view_of(txn, requester.user_id, room_id)
             rows = sql.nearest(txn, view.room_nid, time_ms, NEAR_A_TIME, is_backward=is_backward)
             events = timeline.own_events(rows, (requester.user_id, ""))
+            learn(txn, {view.room_nid: view.past}, events)
             return next((e for e in events if view.past.shows(e) and Place(*e.place) < view.end.place), None)
 
         event = await self._database.read(read)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from replication.numbers import pack
 from synapse_like.features.history import seen_in
 from synapse_like.features.legacy_sync.places import place_in
-from synapse_like.rooms.access import Past, pasts
+from synapse_like.rooms.access import Past, learn, pasts
 from synapse_like.rooms.event_store import StoredEvent, stored_all
 from synapse_like.rooms.front import Rooms, UserRoom
 from synapse_like.rooms.memberships import rooms_in
@@ -80,7 +80,9 @@ class EventStream:
         spans = [(nid, seen_in(since, shard), pack(shard, now.rooms[shard])) for nid, shard in asked]
         rows = events_sql.newest_of_rooms(txn, spans, NEWEST_OF_A_ROOM)
         past = pasts(txn, user_id, [nid for nid, _ in asked])
-        events = [(past[event.room_nid], event) for event in stored_all(txn, rows)]
+        shown = stored_all(txn, rows)
+        learn(txn, past, shown)
+        events = [(past[event.room_nid], event) for event in shown]
         events += self._own_changes(txn, user_id, since, mine.values())
         return _News(now, sorted(events, key=lambda pair: pair[1].received_ms))
 

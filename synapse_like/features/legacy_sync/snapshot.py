@@ -13,7 +13,7 @@ from replication.numbers import pack
 from synapse_like.features.account_data import GLOBAL, UserData
 from synapse_like.features.legacy_sync.places import place_in
 from synapse_like.rooms import timeline
-from synapse_like.rooms.access import Past, pasts
+from synapse_like.rooms.access import Past, learn, pasts
 from synapse_like.rooms.event_store import StoredEvent, stored_all
 from synapse_like.rooms.front import Rooms, UserRoom
 from synapse_like.rooms.memberships import rooms_in
@@ -100,6 +100,7 @@ class Snapshots:
         states = [*sync_sql.current_state(txn, joined, has_members=True), *sync_sql.state_at(txn, left)]
         for event in stored_all(txn, states):
             found.states.setdefault(event.room_nid, []).append(event)
+        learn(txn, found.past, (event for events in found.timelines.values() for event in events))
         for nid, events in found.timelines.items():
             found.timelines[nid] = found.past[nid].visible(events[max(0, len(events) - limit) :])
         invites = [room.event_id for room in found.rooms if room.membership in ("invite", "knock")]

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from synapse_like.matrix.room_versions import RoomVersion, StateResolution
-from synapse_like.matrix.state_resolution.sources import EventSource, InMemoryEvents, StateMap
+from synapse_like.matrix.state_resolution.sources import AuthGraph, EventSource, InMemoryEvents, StateMap
 from synapse_like.matrix.state_resolution.v1 import resolve_v1
 from synapse_like.matrix.state_resolution.v2 import resolve_v2
 from synapse_like.matrix.state_resolution.v2_1 import resolve_v2_1
 
-__all__ = ["EventSource", "InMemoryEvents", "StateMap", "resolve"]
+__all__ = ["AuthGraph", "EventSource", "InMemoryEvents", "StateMap", "resolve"]
 
 _ALGORITHMS = {StateResolution.V1: resolve_v1, StateResolution.V2: resolve_v2, StateResolution.V2_1: resolve_v2_1}
 

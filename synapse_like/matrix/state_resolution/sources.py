@@ -6,7 +6,7 @@ through. Whoever has the auth graph in a database answers the same questions fro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from synapse_like.matrix.events import Event
@@ -32,11 +32,55 @@ class EventSource(Protocol):
         """Every event on a path of auth events from one of the conflicted events to another, both ends included."""
 
 
+class AuthGraph:
+    """The graph of auth events, walked in memory. `auth_ids` gives the auth events of an event, () if it is unknown."""
+
+    def __init__(self, auth_ids: Callable[[str], Sequence[str]]) -> None:
+        self._auth_ids = auth_ids
+
+    def chain(self, start: Collection[str], known: Collection[str] = ()) -> set[str]:
+        """The events and their auth chains, but for what is already known (and so is all that it leads to)."""
+        chain: set[str] = set()
+        waiting = [event_id for event_id in start if event_id not in known]
+        while waiting:
+            event_id = waiting.pop()
+            if event_id not in chain:
+                chain.add(event_id)
+                waiting.extend(auth_id for auth_id in self._auth_ids(event_id) if auth_id not in known)
+        return chain
+
+    def subgraph(self, conflicted: Collection[str]) -> set[str]:
+        """Every event on a path from one of the conflicted events to another, both ends included."""
+        ends = set(conflicted)
+        leads_to_end: dict[str, bool] = {}
+        for event_id in self.in_order(ends):
+            leads_to_end[event_id] = event_id in ends or any(
+                leads_to_end.get(auth_id, False) for auth_id in self._auth_ids(event_id)
+            )
+        return {event_id for event_id, leads in leads_to_end.items() if leads}
+
+    def in_order(self, start: Collection[str]) -> list[str]:
+        """The events and their auth chains, each after all of its auth events (but for circles)."""
+        order: list[str] = []
+        seen: set[str] = set()
+        waiting: list[tuple[str, bool]] = [(event_id, False) for event_id in start]
+        while waiting:
+            event_id, is_done = waiting.pop()
+            if is_done:
+                order.append(event_id)
+            elif event_id not in seen:
+                seen.add(event_id)
+                waiting.append((event_id, True))
+                waiting.extend((auth_id, False) for auth_id in self._auth_ids(event_id) if auth_id not in seen)
+        return order
+
+
 class InMemoryEvents:
     """Events in memory; the auth graph is walked by their `auth_event_ids`."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         self._events: dict[str, Event] = {event.event_id: event for event in events}
+        self._graph = AuthGraph(self._auth_ids)
 
     def add(self, event: Event) -> None:
         """Let another event be known."""
@@ -51,45 +95,13 @@ class InMemoryEvents:
         if not state_sets:
             return set()
         in_every = set(state_sets[0]).intersection(*state_sets[1:])
-        shared = self._chain(in_every, set())  # in all chains: no need to walk it once per set
-        chains = [self._chain(state, shared) for state in state_sets]
+        shared = self._graph.chain(in_every)  # in all chains: no need to walk it once per set
+        chains = [self._graph.chain(state, shared) for state in state_sets]
         return set().union(*chains) - chains[0].intersection(*chains[1:])
 
     def conflicted_subgraph(self, conflicted: Collection[str]) -> set[str]:
         """See `EventSource`."""
-        ends = set(conflicted)
-        leads_to_end: dict[str, bool] = {}
-        for event_id in self._auth_events_first(ends):
-            leads_to_end[event_id] = event_id in ends or any(
-                leads_to_end.get(auth_id, False) for auth_id in self._auth_ids(event_id)
-            )
-        return {event_id for event_id, leads in leads_to_end.items() if leads}
-
-    def _chain(self, start: Collection[str], known: set[str]) -> set[str]:
-        """The events and their auth chains, but for what is already known (and so is all that it leads to)."""
-        chain: set[str] = set()
-        waiting = [event_id for event_id in start if event_id not in known]
-        while waiting:
-            event_id = waiting.pop()
-            if event_id not in chain:
-                chain.add(event_id)
-                waiting.extend(auth_id for auth_id in self._auth_ids(event_id) if auth_id not in known)
-        return chain
-
-    def _auth_events_first(self, start: Collection[str]) -> list[str]:
-        """The events and their auth chains, each after all of its auth events."""
-        order: list[str] = []
-        seen: set[str] = set()
-        waiting: list[tuple[str, bool]] = [(event_id, False) for event_id in start]
-        while waiting:
-            event_id, is_done = waiting.pop()
-            if is_done:
-                order.append(event_id)
-            elif event_id not in seen:
-                seen.add(event_id)
-                waiting.append((event_id, True))
-                waiting.extend((auth_id, False) for auth_id in self._auth_ids(event_id) if auth_id not in seen)
-        return order
+        return self._graph.subgraph(conflicted)
 
     def _auth_ids(self, event_id: str) -> tuple[str, ...]:
         event = self._events.get(event_id)

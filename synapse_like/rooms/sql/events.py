@@ -17,7 +17,17 @@ _ADD = """
     INSERT INTO events (event_nid, event_id, room_nid, number, depth, kind, type, key_nid, sender, received_ms, sent_ms,
         branch, version, thread, notified, highlighted, json, extras)
     VALUES :rows
+    ON CONFLICT (event_nid) DO UPDATE SET number = excluded.number, depth = excluded.depth, kind = excluded.kind,
+        received_ms = excluded.received_ms, branch = excluded.branch, version = excluded.version,
+        thread = excluded.thread, notified = excluded.notified, highlighted = excluded.highlighted,
+        json = excluded.json, extras = excluded.extras
 """
+_ADD_OUTLIERS = """
+    INSERT INTO events (event_nid, event_id, room_nid, number, depth, kind, type, key_nid, sender, received_ms, sent_ms,
+        branch, version, thread, notified, highlighted, json, extras)
+    VALUES :rows ON CONFLICT (event_id) DO NOTHING
+"""
+_NIDS = "SELECT event_id, event_nid, room_nid, kind FROM events WHERE event_id IN :event_ids"
 _TRANSACTION_IDS = """
     SELECT event_id, transaction_id FROM event_transactions
     WHERE user_id = :user_id AND device_id = :device_id AND room_nid IN :room_nids AND event_id IN :event_ids
@@ -57,8 +67,18 @@ _LOG = f"""
 
 
 def add(transaction: Transaction, rows: Sequence[Sequence[Any]]) -> None:
-    """Store events of a batch."""
+    """Store events of a batch; those that were there without a place get theirs."""
     transaction.rows(_ADD, rows)
+
+
+def add_outliers(transaction: Transaction, rows: Sequence[Sequence[Any]]) -> None:
+    """Store events that have no place; those that are there already stay as they are."""
+    transaction.rows(_ADD_OUTLIERS, rows)
+
+
+def nids(transaction: Transaction, event_ids: Sequence[str]) -> list[Row]:
+    """(event id, number in the table, room, kind) of those of the events that are stored."""
+    return transaction.all(_NIDS, event_ids=event_ids)
 
 
 def by_ids(transaction: Transaction, event_ids: Sequence[str]) -> list[Row]:

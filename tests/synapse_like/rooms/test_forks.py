@@ -6,9 +6,8 @@ from synapse_like.matrix.events import Event
 from synapse_like.rooms.facts import Kind, StateRef
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.receiving import MissingEvents
-from synapse_like.rooms.resolution import state_map
 from synapse_like.toolkit.db import Database
-from tests.kit.spine import ALICE, BOB, found_room, message, remote_event, started, state
+from tests.kit.spine import ALICE, BOB, found_room, message, remote_event, started, state, state_map
 
 VERSIONS = ["1", "6", "11", "12"]
 

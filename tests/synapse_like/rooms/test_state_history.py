@@ -5,7 +5,7 @@ from itertools import product
 from synapse_like.matrix.events import Event
 from synapse_like.rooms.facts import Kind, StateRef
 from synapse_like.rooms.front import Rooms
-from synapse_like.rooms.resolution import StateMap, state_map
+from synapse_like.rooms.resolution import StateMap
 from synapse_like.rooms.state_history import (
     NOW,
     Part,
@@ -17,7 +17,7 @@ from synapse_like.rooms.state_history import (
     state_at,
 )
 from synapse_like.toolkit.db import Database, Transaction
-from tests.kit.spine import ALICE, BOB, found_room, message, remote_event, started, state
+from tests.kit.spine import ALICE, BOB, found_room, message, remote_event, started, state, state_map
 
 
 async def event(rooms: Rooms, event_id: str) -> Event:
