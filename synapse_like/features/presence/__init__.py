@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from synapse_like.features.presence.api import PresenceApi
 from synapse_like.features.presence.config import PresenceConfig
+from synapse_like.features.presence.edus import receiver, source
 from synapse_like.features.presence.heard import Heard
 from synapse_like.features.presence.logic import STEP_MS, Presence
+from synapse_like.features.presence.remote import LOOK_SECONDS, RemotePresence
 from synapse_like.features.presence.section import PresenceSection
 from synapse_like.features.presence.stream import PRESENCE, PresenceFact
 from synapse_like.features.receipts import RECEIPTS, ReceiptFact
@@ -35,12 +37,19 @@ def build(kit: Kit, rooms: Rooms) -> Built:
 
     rooms.reader.subscribe(RECEIPTS, read)
     heard = Heard(rooms.reader, presence.excluded_rooms)
+    presence.heard = heard
+    remote = RemotePresence(rooms, kit.clock, presence.excluded_rooms)
     return Built(
         fronts=[presence],
         apis=apis,
         ephemeral=[PRESENCE],
         sections=[PresenceSection(heard, config.presence)],
-        ticks=[("presence", STEP_MS / 1000, presence.look_at_the_time)],
+        ticks=[
+            ("presence", STEP_MS / 1000, presence.look_at_the_time),
+            ("presence of others", LOOK_SECONDS, remote.look_at_the_time),
+        ],
+        edu_sources=[source(kit.clock, kit.server_name)],
+        edu_receivers=[receiver(remote, kit.clock)],
     )
 
 

@@ -10,11 +10,14 @@ from typing import Any
 
 from synapse_like.features.presence.agenda import Agenda
 from synapse_like.features.presence.config import PresenceConfig
+from synapse_like.features.presence.heard import Heard
 from synapse_like.features.presence.person import OFFLINE, Person, Times, View, content
+from synapse_like.features.presence.remote import REPEAT_MS
 from synapse_like.features.presence.stream import PRESENCE, PresenceFact
 from synapse_like.matrix.errors import Forbidden, LimitExceeded
 from synapse_like.rooms.facts import EVENTS, EventFact, Kind
 from synapse_like.rooms.front import Rooms
+from synapse_like.rooms.hosts import server_of
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config.rate_limits import RateLimit
 from synapse_like.toolkit.outages import is_outage
@@ -37,6 +40,9 @@ class Presence:
         rules = config.presence
         self.is_enabled = rules.enabled is True
         self.excluded_rooms = frozenset(config.exclude_rooms_from_presence)
+        self.heard: Heard | None = None
+        """What was heard of users of other servers, once it is built."""
+        self._server_name = rooms.identity.server_name
         self._rooms = rooms
         self._clock = clock
         self._limiter = limiter
@@ -98,11 +104,20 @@ class Presence:
             raise Forbidden("You may not see this user's presence")
         person = self._people.get(user_id)
         if person is None:
-            return content(OFFLINE, None, False, None)
+            return self._remote_content(user_id)
         now_ms = self._clock.monotonic_ms()
         view = person.view(self._times, now_ms)
         ago_ms = None if view.active_at_ms is None else now_ms - view.active_at_ms
         return content(view.presence, view.status_msg, view.is_active, ago_ms)
+
+    def _remote_content(self, user_id: str) -> dict[str, Any]:
+        """The presence of a user who is not one of ours, or has not been here."""
+        heard = self.heard.of(user_id) if self.heard is not None and server_of(user_id) != self._server_name else None
+        if heard is None:
+            return content(OFFLINE, None, False, None)
+        fact = heard.fact
+        ago_ms = None if fact.last_active_ms is None else self._clock.now_ms() - fact.last_active_ms
+        return content(fact.presence, fact.status_msg, fact.is_active, ago_ms)
 
     async def look_at_the_time(self) -> None:
         """Tell what has changed by time alone, and what `active` and joins have left to tell."""
@@ -119,13 +134,15 @@ class Presence:
 
     async def _tell_news(self, user_id: str, person: Person) -> bool:
         """Tell how a user is seen, if that is news; whether it was."""
-        if not person.has_news(self._view(user_id, person), self._times):
+        now_ms = self._clock.monotonic_ms()
+        if not person.has_news(self._view(user_id, person), self._times, now_ms):
             return False
         rooms = await self._joined_rooms(user_id)
         view = self._view(user_id, person)
-        if not person.has_news(view, self._times):
+        if not person.has_news(view, self._times, now_ms):
             return False
         person.told, person.is_new_to_a_room = view, False
+        person.repeats_at_ms = None if view.presence == OFFLINE else now_ms + REPEAT_MS
         fact = PresenceFact(
             user_id=user_id,
             rooms=tuple(rooms),
@@ -144,6 +161,8 @@ class Presence:
         changes_at_ms = person.changes_at_ms(self._times, now_ms)
         if changes_at_ms is not None:
             self._agenda.plan(user_id, changes_at_ms)
+        if person.repeats_at_ms is not None:
+            self._agenda.plan(user_id, person.repeats_at_ms)
         view = person.view(self._times, now_ms)
         if view.presence == OFFLINE and not person.devices:
             self._offline[user_id] = None

@@ -58,6 +58,8 @@ class Person:
     active_at_ms: int | None = None
     told: View = View()
     is_new_to_a_room: bool = False
+    repeats_at_ms: int | None = None
+    """When other servers want to hear again that the user is there."""
 
     def wish_of(self, device_id: str | None) -> str | None:
         """As what a client wants the user to be seen; None if the client has not been there lately."""
@@ -88,9 +90,11 @@ class Person:
         if wish != OFFLINE:
             self.devices.setdefault(device_id, _Device(wish)).ended_at_ms = now_ms
 
-    def has_news(self, view: View, times: Times) -> bool:
-        """Whether somebody should be told that the user is seen like this."""
-        return (self.is_new_to_a_room and view.presence != OFFLINE) or view.is_news_after(self.told, times)
+    def has_news(self, view: View, times: Times, now_ms: int) -> bool:
+        """Whether somebody should be told that the user is seen like this: for the first time, otherwise, or still."""
+        is_repeated = self.repeats_at_ms is not None and now_ms >= self.repeats_at_ms
+        is_due = view.presence != OFFLINE and (self.is_new_to_a_room or is_repeated)
+        return is_due or view.is_news_after(self.told, times)
 
     def forget_devices(self, times: Times, now_ms: int) -> None:
         """Forget clients that have been away for too long."""

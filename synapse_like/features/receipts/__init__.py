@@ -4,6 +4,7 @@ which is account data. `Receipts` is the front door.
 
 from synapse_like.features.account_data import UserData
 from synapse_like.features.receipts.api import ReceiptsApi
+from synapse_like.features.receipts.edus import receiver, source
 from synapse_like.features.receipts.logic import ReadMarks, Receipts
 from synapse_like.features.receipts.section import ReceiptsSection
 from synapse_like.features.receipts.stream import RECEIPTS, ReceiptFact, storage
@@ -21,6 +22,8 @@ def build(kit: Kit, rooms: Rooms, data: UserData) -> Built:
         apis=[ReceiptsApi(receipts)],
         storages=[storage()],
         sections=[ReceiptsSection(rooms.reader)],
+        edu_sources=[source(kit.server_name)],
+        edu_receivers=[receiver(receipts)],
     )
 
 

@@ -1,13 +1,19 @@
 """How far users have read. A receipt never goes back: one for an earlier place than the last changes nothing."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
+from replication.owned import owned
 from synapse_like.features.account_data import UserData
 from synapse_like.features.receipts import sql
 from synapse_like.features.receipts.stream import RECEIPTS, ReceiptFact
 from synapse_like.matrix.errors import Forbidden, InvalidParam, NotFound
+from synapse_like.matrix.server_acl import SERVER_ACL, lets_in
+from synapse_like.rooms.facts import Kind
+from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.front import Rooms, StoredEvent
 from synapse_like.rooms.live import LiveRoom
 from synapse_like.toolkit.clock import Clock
@@ -19,6 +25,16 @@ TYPES = (READ, READ_PRIVATE, FULLY_READ)
 UNTHREADED = ""
 
 _KNOWN = 100_000
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """A public receipt that another server tells of. `thread` is empty, "main" or the id of a root."""
+
+    user_id: str
+    event_id: str
+    thread: str
+    at_ms: int
+
 
 Place = tuple[int, int]
 Key = tuple[int, str]
@@ -63,18 +79,56 @@ class Receipts:
                 await self._append(room, user_id, event, kind, thread)
                 places[kind, thread] = event.place
 
+    @owned(ROOM, "room_id")
+    async def hear(self, room_id: str, origin: str, heard: list[Heard]) -> None:
+        """Note what users of another server have read, in one commit; what makes no sense is passed over.
+
+        Raises Forbidden for a room that is unknown here, or does not let that server in.
+        """
+        room = await self._known_room(room_id)
+        if not lets_in(room.state_event(*SERVER_ACL), origin):
+            raise Forbidden("The room does not let that server in")
+        await self._rooms.live.add_members(room, [each.user_id for each in heard])
+        joined = [each for each in heard if room.membership_of(each.user_id) == "join"]
+        events = await self._rooms.events.get({each.event_id for each in joined})
+        nid = room.identity.room_nid
+        async with self._locks.hold((room_id, origin)):
+            await self._remember(nid, {each.user_id for each in joined})
+            facts: list[tuple[Any, ReceiptFact]] = []
+            for each in joined:
+                event = events.get(each.event_id)
+                if event is None or event.room_nid != nid or event.number is None or event.kind is not Kind.LIVE:
+                    continue
+                places = await self._places_of(nid, each.user_id)
+                if event.place > places.get((READ, each.thread), (-1, 0)):
+                    places[READ, each.thread] = event.place
+                    facts.append((RECEIPTS, _fact(room, each.user_id, event, READ, each.thread, each.at_ms)))
+            if facts:
+                await self._store(room, facts, {each.user_id for each in joined})
+
+    async def _store(self, room: LiveRoom, facts: Sequence[tuple[Any, ReceiptFact]], user_ids: Iterable[str]) -> None:
+        """Append; if that fails, what is remembered of these users may be wrong."""
+        identity = room.identity
+        try:
+            await self._rooms.room_log.append(identity.shard, identity.room_id, facts)
+        except BaseException:
+            for user_id in user_ids:
+                self._places.pop((identity.room_nid, user_id), None)
+            raise
+
+    async def _remember(self, room_nid: int, user_ids: Iterable[str]) -> None:
+        """Bring the places of these users into memory, with one query."""
+        missing = [user_id for user_id in user_ids if (room_nid, user_id) not in self._places]
+        if not missing:
+            return
+        rows = await self._database.read(lambda txn: sql.of_users(txn, room_nid, missing))
+        for user_id in missing:
+            self._places[room_nid, user_id] = {(row[2], row[3]): (row[6], row[7]) for row in rows if row[1] == user_id}
+        while len(self._places) > _KNOWN:
+            self._places.popitem(last=False)
+
     async def _append(self, room: LiveRoom, user_id: str, event: StoredEvent, kind: str, thread: str) -> None:
-        fact = ReceiptFact(
-            room_id=room.identity.room_id,
-            room_nid=room.identity.room_nid,
-            user_id=user_id,
-            type=kind,
-            thread=thread,
-            event_id=event.event_id,
-            depth=event.place[0],
-            event_number=event.place[1],
-            at_ms=self._clock.now_ms(),
-        )
+        fact = _fact(room, user_id, event, kind, thread, self._clock.now_ms())
         marks = self.read_marks
 
         def mark(transaction: Any) -> None:
@@ -92,13 +146,16 @@ class Receipts:
                 await self._data.put(user_id, room_id, FULLY_READ, {"event_id": event.event_id})
 
     async def _joined_room(self, user_id: str, room_id: str) -> LiveRoom:
-        try:
-            room = await self._rooms.live.get(room_id)
-        except NotFound as error:
-            raise Forbidden("You have not joined this room") from error
+        room = await self._known_room(room_id)
         if room.membership_of(user_id) != "join":
             raise Forbidden("You have not joined this room")
         return room
+
+    async def _known_room(self, room_id: str) -> LiveRoom:
+        try:
+            return await self._rooms.live.get(room_id)
+        except NotFound as error:
+            raise Forbidden("You have not joined this room") from error
 
     async def _event(self, room_id: str, event_id: str) -> StoredEvent:
         event = await self._rooms.events.get_one(event_id)
@@ -117,6 +174,20 @@ class Receipts:
                 self._places.popitem(last=False)
         self._places.move_to_end((room_nid, user_id))
         return places
+
+
+def _fact(room: LiveRoom, user_id: str, event: StoredEvent, kind: str, thread: str, at_ms: int) -> ReceiptFact:
+    return ReceiptFact(
+        room_id=room.identity.room_id,
+        room_nid=room.identity.room_nid,
+        user_id=user_id,
+        type=kind,
+        thread=thread,
+        event_id=event.event_id,
+        depth=event.place[0],
+        event_number=event.place[1],
+        at_ms=at_ms,
+    )
 
 
 def _event_of(content: Mapping[str, Any]) -> str:

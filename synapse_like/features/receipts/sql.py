@@ -15,6 +15,7 @@ _STORE = f"""
 """
 _BETWEEN = f"SELECT {_COLUMNS} FROM receipts WHERE number > :after AND number <= :upto ORDER BY number"
 _OF_USER = f"SELECT {_COLUMNS} FROM receipts WHERE room_nid = :room_nid AND user_id = :user_id"
+_OF_USERS = f"SELECT {_COLUMNS} FROM receipts WHERE room_nid = :room_nid AND user_id IN :user_ids"
 _SINCE = f"""
     WITH asked (asked_nid, after_number) AS (VALUES :rows)
     SELECT {_COLUMNS} FROM asked JOIN receipts ON room_nid = asked_nid AND number > after_number ORDER BY number
@@ -35,6 +36,11 @@ def between(transaction: Transaction, after: int, upto: int) -> list[Stored]:
 def of_user(transaction: Transaction, room_nid: int, user_id: str) -> list[Stored]:
     """The receipts of a user in a room."""
     return cast(list[Stored], transaction.all(_OF_USER, room_nid=room_nid, user_id=user_id))
+
+
+def of_users(transaction: Transaction, room_nid: int, user_ids: Sequence[str]) -> list[Stored]:
+    """The receipts of some users in a room."""
+    return cast(list[Stored], transaction.all(_OF_USERS, room_nid=room_nid, user_ids=list(user_ids)))
 
 
 def since(transaction: Transaction, asked: Sequence[tuple[int, int]]) -> list[Stored]:
