@@ -17,6 +17,7 @@ from synapse_like.rooms.ports import Notices
 from synapse_like.rooms.uncounted import Uncounted
 from synapse_like.sync.api import SyncApi
 from synapse_like.sync.logic import Sync
+from synapse_like.sync.metrics import SyncMeters
 from synapse_like.sync.notifier import Notifier
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
@@ -73,6 +74,7 @@ class Homeserver:
             capabilities.unstable_features |= feature.unstable
         self.built.append(_build_sync(kit, self.spine.rooms, self.notifier, self.built))
         self._connect_servers()
+        self.observation.show(self.built)
         for built in self.built:
             self.spine.store(built.storages, built.ephemeral)
         self.spine.store_events([effect for built in self.built for effect in built.effects])
@@ -200,7 +202,9 @@ def _build_sync(kit: Kit, rooms: Rooms, notifier: Notifier, built: Sequence[Buil
     preferences: Any = next(front for front in fronts if hasattr(front, "ignored_users"))
     presence: Any = next((front for front in fronts if hasattr(front, "started_syncing")), None)
     process = kit.randomness.random_below(2**28) + 1
-    sync = Sync(kit.database, kit.clock, rooms, notifier, sections, preferences, process)
+    sync = Sync(
+        kit.database, kit.clock, rooms, notifier, sections, preferences, process, SyncMeters(kit.metrics, notifier)
+    )
     return Built(fronts=[sync], apis=[SyncApi(sync, preferences, presence)])
 
 

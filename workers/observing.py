@@ -4,7 +4,7 @@ What is counted is declared where it is counted; here are the values that are lo
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -16,8 +16,9 @@ from synapse_like.rooms.metrics import EventCount, watch_rooms
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.config.observability import ObservabilityConfig
 from synapse_like.toolkit.config.server import Listener
-from synapse_like.toolkit.feature import Kit
+from synapse_like.toolkit.feature import Built, Kit
 from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings
+from synapse_like.toolkit.metrics.caches import watch_cache
 from synapse_like.toolkit.metrics.database import watch_database
 from synapse_like.toolkit.metrics.http import CONNECTIONS
 from synapse_like.toolkit.metrics.loop import watch_loop
@@ -41,9 +42,10 @@ class Observation:
 
     def __init__(self, kit: Kit, spine: Spine, readiness: Readiness) -> None:
         self._database = kit.database
+        self._metrics = kit.metrics
         self.lag = Lag(spine.rooms.reader, kit.clock)
         watch_database(kit.metrics, kit.database)
-        watch_rooms(kit.metrics, spine.rooms.live)
+        watch_rooms(kit.metrics, spine.rooms)
         metrics, committer = kit.metrics, spine.committer
         metrics.sample(QUEUE, committer.waiting)
         metrics.sample(QUEUE_AGE, committer.oldest_s)
@@ -56,6 +58,12 @@ class Observation:
         spine.rooms.reader.subscribe(EVENTS, EventCount(metrics, lambda shard: shard in rooms.held).take)
         readiness.add("database", self._check_database)
         readiness.add("positions", self._check_positions)
+
+    def show(self, built: Sequence[Built]) -> None:
+        """Show the caches of features."""
+        for each in built:
+            for name, cache in each.caches.items():
+                watch_cache(self._metrics, name, cache)
 
     def jobs(self) -> list[Job]:
         """What is looked at every now and then."""

@@ -158,9 +158,14 @@ class EventStore:
 
     def __init__(self, database: Database, limit: int = _CACHED_EVENTS) -> None:
         self._database = database
-        self._limit = limit
+        self.limit = limit
+        self.hits = self.misses = 0
         self._cache: OrderedDict[str, StoredEvent] = OrderedDict()
         self._redactions: OrderedDict[str, StoredEvent] = OrderedDict()
+
+    def __len__(self) -> int:
+        """How many events are in memory."""
+        return len(self._cache)
 
     def take(self, facts: Sequence[EventFact]) -> None:
         """Take in events of the log."""
@@ -172,7 +177,7 @@ class EventStore:
             if fact.redacts is not None:
                 self._cache.pop(fact.redacts, None)
                 self._redactions[fact.redacts] = stored
-                if len(self._redactions) > self._limit:
+                if len(self._redactions) > self.limit:
                     self._redactions.popitem(last=False)
 
     def of_fact(self, fact: EventFact) -> StoredEvent:
@@ -196,7 +201,7 @@ class EventStore:
         if redaction is not None and event.redaction is None:
             event.event, event.redaction = event.event.redacted(), redaction
         self._cache[event.event_id] = event
-        if len(self._cache) > self._limit:
+        if len(self._cache) > self.limit:
             self._cache.popitem(last=False)
         return event
 
@@ -215,6 +220,8 @@ class EventStore:
                 found[event_id] = kept
             else:
                 missing.append(event_id)
+        self.hits += len(found)
+        self.misses += len(missing)
         if missing:
             for event in await self._database.read(lambda txn: stored_all(txn, sql.by_ids(txn, missing))):
                 found[event.event_id] = self.remember(event)

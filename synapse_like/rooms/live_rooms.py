@@ -33,7 +33,8 @@ class LiveRooms:
         self._notices = notices
         self._rooms: OrderedDict[str, LiveRoom] = OrderedDict()
         self._loading: dict[str, list[Deferred[None]]] = {}
-        self.loaded = 0
+        self.limit = _KEPT_ROOMS
+        self.hits = self.misses = 0
 
     def __len__(self) -> int:
         """How many rooms are live here."""
@@ -41,6 +42,11 @@ class LiveRooms:
 
     async def get(self, room_id: str) -> LiveRoom:
         """The live room, loaded if need be. Raises NotFound for a room that this server does not know."""
+        if (room := self._rooms.get(room_id)) is not None:
+            self.hits += 1
+            self._rooms.move_to_end(room_id)
+            return room
+        self.misses += 1
         while (room := self._rooms.get(room_id)) is None:
             waiting = self._loading.get(room_id)
             if waiting is not None:
@@ -91,7 +97,6 @@ class LiveRooms:
 
     async def _load(self, room_id: str) -> None:
         waiting = self._loading[room_id] = []
-        self.loaded += 1
         since_ms = self._clock.now_ms() - TRANSACTION_HORIZON_MS
         try:
             room = await self._database.read(lambda txn: _read(txn, room_id, since_ms))
@@ -104,7 +109,7 @@ class LiveRooms:
 
     def _keep(self, room: LiveRoom) -> None:
         self._rooms[room.identity.room_id] = room
-        if len(self._rooms) <= _KEPT_ROOMS:
+        if len(self._rooms) <= self.limit:
             return
         for old in self._rooms.values():
             if not old.unstored and not old.turn.locked:

@@ -61,8 +61,14 @@ class Memberships:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.limit = _KNOWN_USERS
+        self.hits = self.misses = 0
         self._users: OrderedDict[str, _Entry] = OrderedDict()
         self._loading: dict[str, list[EventFact]] = {}
+
+    def __len__(self) -> int:
+        """How many users' rooms are in memory."""
+        return len(self._users)
 
     def take(self, facts: Sequence[EventFact]) -> None:
         """Take in membership changes of the log."""
@@ -88,7 +94,10 @@ class Memberships:
         """All rooms in which the user has, or had, a membership, by room id."""
         entry = self._users.get(user_id)
         if entry is None:
+            self.misses += 1
             entry = await self._load(user_id)
+        else:
+            self.hits += 1
         self._users.move_to_end(user_id)
         return entry.rooms
 
@@ -131,7 +140,7 @@ class Memberships:
         for fact in missed:
             _apply(entry, user_id, fact)
         kept = self._users.setdefault(user_id, entry)
-        if len(self._users) > _KNOWN_USERS:
+        if len(self._users) > self.limit:
             self._users.popitem(last=False)
         return kept
 

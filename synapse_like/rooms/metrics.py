@@ -5,8 +5,9 @@ from typing import Final
 
 from replication.numbers import shard_of
 from synapse_like.rooms.facts import EventFact, Kind
-from synapse_like.rooms.live_rooms import LiveRooms
+from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.metrics import Metrics, counter, gauge
+from synapse_like.toolkit.metrics.caches import watch_cache
 
 _KINDS: Final = {kind: kind.name.lower() for kind in Kind}
 _OTHER: Final = "other"
@@ -22,14 +23,13 @@ _TYPES: Final = (
 _KNOWN: Final = frozenset(_TYPES)
 
 LIVE_ROOMS: Final = gauge("live_rooms", "Rooms that this process keeps in memory as their owner.")
-LOADED: Final = counter("live_rooms_loaded", "Rooms that were loaded from the database to be live.")
 EVENTS: Final = counter(
     "events",
     "Events stored by this process as the owner of their room.",
     {"kind": tuple(_KINDS.values()), "type": _TYPES},
 )
 
-METRICS: Final = (LIVE_ROOMS, LOADED, EVENTS)
+METRICS: Final = (LIVE_ROOMS, EVENTS)
 
 
 class EventCount:
@@ -48,7 +48,9 @@ class EventCount:
                 self._events[_KINDS[fact.kind], kind if kind in _KNOWN else _OTHER].value += 1
 
 
-def watch_rooms(metrics: Metrics, live: LiveRooms) -> None:
-    """Show the live rooms."""
-    metrics.sample(LIVE_ROOMS, live.__len__)
-    metrics.sample(LOADED, lambda: live.loaded)
+def watch_rooms(metrics: Metrics, rooms: Rooms) -> None:
+    """Show the live rooms, and what else is kept in memory."""
+    metrics.sample(LIVE_ROOMS, rooms.live.__len__)
+    watch_cache(metrics, "live_rooms", rooms.live)
+    watch_cache(metrics, "events", rooms.events)
+    watch_cache(metrics, "memberships", rooms.memberships)

@@ -11,6 +11,7 @@ from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.memberships import rooms_in
 from synapse_like.sync.from_database import Found, rooms_from_database
 from synapse_like.sync.from_memory import NotInMemory, rooms_from_memory
+from synapse_like.sync.metrics import SyncMeters
 from synapse_like.sync.notifier import Notifier
 from synapse_like.sync.ports import Preferences
 from synapse_like.sync.response import SyncResponse
@@ -48,7 +49,9 @@ class Sync:
         sections: Sequence[Section],
         preferences: Preferences,
         process: int,
+        meters: SyncMeters,
     ) -> None:
+        self._meters = meters
         self._notifier = notifier
         self._database = database
         self._clock = clock
@@ -103,9 +106,11 @@ class Sync:
             if told is None:
                 return None
             response.extras.update(told)
+        self._meters.empty.value += 1
         return response, now
 
     async def _once(self, question: Question) -> tuple[SyncResponse, SyncToken]:
+        began = self._meters.seconds()
         context = await self._context(question)
         recent = self._rooms.reader.recent(EVENTS)
         if context.since is not None and not context.is_full_state:
@@ -117,10 +122,13 @@ class Sync:
                 if not missing:
                     response = self._from_memory(context, news)
                     if response is not None:
+                        self._meters.answered("memory", began)
                         return response, context.now
                     break
                 await self._rooms.events.get(missing)
-        return await self._from_database(context)
+        answer = await self._from_database(context)
+        self._meters.answered("database", began)
+        return answer
 
     async def _context(self, question: Question) -> SyncContext:
         user_id = question.requester.user_id

@@ -46,6 +46,8 @@ class Notifier:
     def __init__(self, reader: Reader) -> None:
         self.is_closed = False
         """Nobody waits any more: the process stops."""
+        self.tickets = 0
+        """How many listen."""
         self._reader = reader
         self._waiting: dict[str, set[Ticket]] = {}
         reader.on_advance(self._hear)
@@ -53,12 +55,14 @@ class Notifier:
     def ticket(self, keys: Iterable[str]) -> Ticket:
         """Listen to some ids: the user's, and the rooms'. Give it back with `drop`."""
         ticket = Ticket(tuple(keys))
+        self.tickets += 1
         for key in ticket.keys:
             self._waiting.setdefault(key, set()).add(ticket)
         return ticket
 
     def drop(self, ticket: Ticket) -> None:
         """Listen no more."""
+        self.tickets -= 1
         for key in ticket.keys:
             waiting = self._waiting.get(key)
             if waiting is not None:

@@ -32,11 +32,16 @@ class LoadingCache(Generic[K, V]):
         self, load: Callable[[K], Awaitable[V | None]], limit: int, group_of: Callable[[V], Hashable] | None = None
     ) -> None:
         self._load = load
-        self._limit = limit
+        self.limit = limit
+        self.hits = self.misses = 0
         self._group_of = group_of
         self._known: OrderedDict[K, V] = OrderedDict()
         self._groups: dict[Hashable, set[K]] = {}
         self._loads: set[_Load] = set()
+
+    def __len__(self) -> int:
+        """How many values are here."""
+        return len(self._known)
 
     def peek(self, key: K) -> V | None:
         """The value if it is here."""
@@ -48,6 +53,10 @@ class LoadingCache(Generic[K, V]):
     async def get(self, key: K) -> V | None:
         """The value, loaded if it is not here; None if there is none."""
         value = self.peek(key)
+        if value is None:
+            self.misses += 1
+        else:
+            self.hits += 1
         while value is None:
             load = _Load(key)
             self._loads.add(load)
@@ -81,7 +90,7 @@ class LoadingCache(Generic[K, V]):
         self._known[key] = value
         if self._group_of is not None:
             self._groups.setdefault(self._group_of(value), set()).add(key)
-        while len(self._known) > self._limit:
+        while len(self._known) > self.limit:
             self._drop(next(iter(self._known)))
 
     def _drop(self, key: K) -> None:

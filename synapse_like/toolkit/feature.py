@@ -4,7 +4,7 @@ A feature's `build` takes the kit and, by the types of its further parameters, t
 is the only code that sees the kit; no class keeps it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from synapse_like.toolkit.db import Database
 from synapse_like.toolkit.http.outgoing import Network
 from synapse_like.toolkit.http.requester import Requester
 from synapse_like.toolkit.metrics import Metric, Metrics
+from synapse_like.toolkit.metrics.caches import Counted
 from synapse_like.toolkit.randomness import Randomness
 from synapse_like.toolkit.ratelimit import RateLimiter
 
@@ -75,6 +76,7 @@ class Built:
     * `tenants`    what lives where shards are owned, with the families of them
     * `jobs`       (name, seconds between two runs, async function), by whoever holds the job's lease
     * `ticks`      the same, in every process
+    * `caches`     caches that count, by name, for the metrics
     """
 
     fronts: Sequence[object] = ()
@@ -90,6 +92,7 @@ class Built:
     tenants: Sequence[tuple[Family, Tenant]] = ()
     jobs: Sequence[tuple[str, float, Callable[[], Any]]] = ()
     ticks: Sequence[tuple[str, float, Callable[[], Any]]] = ()
+    caches: Mapping[str, Counted] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

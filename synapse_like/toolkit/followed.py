@@ -16,15 +16,22 @@ class Followed(Generic[V]):
 
     def __init__(self, load: Callable[[str], Awaitable[tuple[int, V]]], limit: int = 20_000) -> None:
         self._load = load
-        self._limit = limit
+        self.limit = limit
+        self.hits = self.misses = 0
         self._known: OrderedDict[str, tuple[int, V]] = OrderedDict()
         self._missed: dict[str, list[tuple[int, V]]] = {}
+
+    def __len__(self) -> int:
+        """How many values are here."""
+        return len(self._known)
 
     async def get(self, key: str) -> V:
         """The value of a key, from memory if it is there."""
         known = self._known.get(key)
         if known is None:
+            self.misses += 1
             return await self._read(key)
+        self.hits += 1
         self._known.move_to_end(key)
         return known[1]
 
@@ -41,7 +48,7 @@ class Followed(Generic[V]):
         if known is not None and known[0] > number:
             return known[1]
         self._known[key] = number, value
-        if len(self._known) > self._limit:
+        if len(self._known) > self.limit:
             self._known.popitem(last=False)
         return value
 

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from replication.bus import Frame
 from synapse_like.toolkit.db import DatabaseUnavailable
 from tests.kit.homeserver import TestServer
@@ -55,6 +57,54 @@ async def test_a_life_leaves_its_traces(server: TestServer) -> None:
     assert more("database_transaction_seconds_count", 'lane="read"') > 0
     lane = "write" if server.homeserver.kit.database.engine.has_one_writer else "log"
     assert more("database_transaction_seconds_count", f'lane="{lane}"') >= 5
+
+
+async def test_syncs_tell_where_their_news_come_from(server: TestServer) -> None:
+    alice = await server.register("alice")
+    room_id = await server.create_room(alice)
+    await server.caught_up()
+
+    async def counts() -> tuple[float, float, float]:
+        series = await scraped(server)
+        assert series["sync_waiting",] == 0
+        sources = [series["sync_answer_seconds_count", f'source="{source}"'] for source in ("memory", "database")]
+        return sources[0], sources[1], series["sync_answers_at_once_total",]
+
+    assert await counts() == (0, 0, 0)
+    since = (await server.sync(alice))["next_batch"]
+    assert await counts() == (0, 1, 0)
+    await server.sync(alice, since)
+    assert await counts() == (0, 1, 1)
+    await server.send(alice, room_id)
+    await server.caught_up()
+    await server.sync(alice, since)
+    assert await counts() == (1, 1, 1)
+
+
+async def test_a_long_poll_counts_while_it_waits(server: TestServer) -> None:
+    alice = await server.register("alice")
+    await server.caught_up()
+    since = (await server.sync(alice))["next_batch"]
+    poll = Deferred.fromCoroutine(server.sync(alice, since, timeout=30_000))
+    while not (await scraped(server))["sync_waiting",]:
+        pass
+    await server.create_room(alice)
+    await poll
+    assert (await scraped(server))["sync_waiting",] == 0
+
+
+async def test_caches_tell_how_often_they_helped(server: TestServer) -> None:
+    alice = await server.register("alice")
+    await server.ok("GET", "/account/whoami", token=alice)
+    before = await scraped(server)
+    await server.ok("GET", "/account/whoami", token=alice)
+    after = await scraped(server)
+    hits, misses = (("cache_" + what + "_total", 'cache="access_tokens"') for what in ("hits", "misses"))
+    assert after[hits] == before[hits] + 1
+    assert after[misses] == before[misses] >= 1
+    assert after["cache_entries", 'cache="access_tokens"'] >= 1
+    names = {label for key in after if key[0] == "cache_entries" for label in key[1:]}
+    assert names >= {f'cache="{name}"' for name in ("live_rooms", "events", "memberships", "accounts", "profiles")}
 
 
 async def test_a_missed_frame_is_a_gap_and_a_refill(server: TestServer) -> None:

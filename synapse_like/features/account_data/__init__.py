@@ -40,6 +40,7 @@ def build(kit: Kit, rooms: Rooms, filters: Filters, accounts: Accounts) -> Built
         fronts=[data, tags],
         apis=[AccountDataApi(data), TagsApi(tags)],
         storages=[storage()],
+        caches={"ignored_users": data.cache},
         sections=[AccountDataSection(rooms.reader)],
     )
 

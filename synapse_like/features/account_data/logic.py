@@ -42,12 +42,12 @@ class UserData:
         self._log = rooms.user_log
         self._filters = filters
         self._locks = KeyedLocks()
-        self._ignored: Followed[frozenset[str]] = Followed(self._load_ignored)
+        self.cache: Followed[frozenset[str]] = Followed(self._load_ignored)
         rooms.reader.subscribe(ACCOUNT_DATA, self._take)
 
     async def ignored_users(self, user_id: str) -> frozenset[str]:
         """Whom the user ignores. Source: client-server API, "Ignoring users"."""
-        return await self._ignored.get(user_id)
+        return await self.cache.get(user_id)
 
     async def stored_filter(self, user_id: str, filter_id: str) -> Filter:
         """A filter that the user has stored. Raises NotFound."""
@@ -105,7 +105,7 @@ class UserData:
     def _take(self, facts: Sequence[AccountDataFact]) -> None:
         for fact in facts:
             if fact.type == IGNORED_USERS and fact.room_id == GLOBAL:
-                self._ignored.take(fact.user_id, fact.number, ignored_in(orjson.loads(fact.content), fact.user_id))
+                self.cache.take(fact.user_id, fact.number, ignored_in(orjson.loads(fact.content), fact.user_id))
 
     async def _load_ignored(self, user_id: str) -> tuple[int, frozenset[str]]:
         number, text = await self._database.read(lambda txn: sql.numbered(txn, user_id, GLOBAL, IGNORED_USERS))

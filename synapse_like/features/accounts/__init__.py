@@ -32,6 +32,7 @@ def build(kit: Kit, rooms: Rooms) -> Built:
         fronts=[accounts, Passwords(kit.database, kit.config[AccountsConfig]), departures],
         storages=[STORAGE],
         services=[departures],
+        caches={"accounts": accounts.cache},
         jobs=[("departures", RETRY_SECONDS, departures.resume)],
     )
 

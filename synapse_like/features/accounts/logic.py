@@ -40,7 +40,7 @@ class Accounts:
         self._clock = clock
         self._locks = KeyedLocks()
         self._existing: dict[str, None] = {}
-        self._cache: LoadingCache[str, AccountFact] = LoadingCache(self._load, _KNOWN_ACCOUNTS)
+        self.cache: LoadingCache[str, AccountFact] = LoadingCache(self._load, _KNOWN_ACCOUNTS)
         self.on_registered: list[Registered] = []
         self.on_deactivated: list[Departure] = []
         self.on_changed: list[Callable[[str], object]] = []
@@ -49,7 +49,7 @@ class Accounts:
 
     async def get(self, user_id: str) -> AccountFact | None:
         """What is known of an account; None if there is none."""
-        return await self._cache.get(user_id)
+        return await self.cache.get(user_id)
 
     async def exists(self, user_id: str) -> bool:
         """Whether an account of that id was ever made; closed ones count."""
@@ -131,6 +131,6 @@ class Accounts:
             self._forget(fact.user_id)
 
     def _forget(self, user_id: str) -> None:
-        self._cache.forget(user_id)
+        self.cache.forget(user_id)
         for hear in self.on_changed:
             hear(user_id)

@@ -31,6 +31,7 @@ def build(kit: Kit, rooms: Rooms, accounts: Accounts, membership: Membership) ->
         apis=[api],
         storages=[storage()],
         services=[spread],
+        caches={"profiles": profiles.cache},
         capabilities=[rules.capabilities],
     )
 

@@ -24,12 +24,12 @@ class Profiles:
         self._log = rooms.user_log
         self._spread = spread
         self._locks = KeyedLocks()
-        self._known: Followed[Profile | None] = Followed(self._load)
+        self.cache: Followed[Profile | None] = Followed(self._load)
         rooms.reader.subscribe(PROFILES, self._take)
 
     async def get(self, user_id: str) -> Profile | None:
         """A user's profile; None if there is no such local user, or the account is closed."""
-        return await self._known.get(user_id)
+        return await self.cache.get(user_id)
 
     async def member_profile(self, user_id: str) -> MemberProfile:
         """What membership events say about a user; an empty profile for users of other servers."""
@@ -81,7 +81,7 @@ class Profiles:
 
     def _take(self, facts: Sequence[ProfileFact]) -> None:
         for fact in facts:
-            self._known.take(fact.user_id, fact.number, fact.profile)
+            self.cache.take(fact.user_id, fact.number, fact.profile)
 
     async def _load(self, user_id: str) -> tuple[int, Profile | None]:
         row = await self._database.read(lambda txn: sql.get(txn, user_id))

@@ -28,6 +28,7 @@ def build(kit: Kit, rooms: Rooms, data: UserData, accounts: Accounts) -> Built:
         fronts=[rules],
         apis=[PushRulesApi(rules)],
         storages=[storage()],
+        caches={"push_rules": rules.cache},
         sections=[PushRulesSection(rooms.reader)],
     )
 

@@ -31,12 +31,12 @@ class PushRules:
         self._database = database
         self._log = rooms.user_log
         self._locks = KeyedLocks()
-        self._known: Followed[Ruleset] = Followed(self._load)
+        self.cache: Followed[Ruleset] = Followed(self._load)
         rooms.reader.subscribe(PUSH_RULES, self._take)
 
     async def of(self, user_id: str) -> Ruleset:
         """A user's rules."""
-        return await self._known.get(user_id)
+        return await self.cache.get(user_id)
 
     async def client_json(self, user_id: str) -> dict[str, Any]:
         """A user's rules as `m.push_rules` shows them."""
@@ -51,7 +51,7 @@ class PushRules:
                 return
             fact = PushRulesFact(user_id=user_id, rules=written(after))
             await self._log.append(user_id, [(PUSH_RULES, fact)])
-            self._known.take(user_id, fact.number, after)
+            self.cache.take(user_id, fact.number, after)
             for changed in self.on_changed:
                 await changed(user_id, fact.number, after)
 
@@ -61,7 +61,7 @@ class PushRules:
 
     def _take(self, facts: Sequence[PushRulesFact]) -> None:
         for fact in facts:
-            self._known.take(fact.user_id, fact.number, fact.ruleset())
+            self.cache.take(fact.user_id, fact.number, fact.ruleset())
 
     async def _load(self, user_id: str) -> Numbered:
         return await self._database.read(lambda txn: rules_of(txn, [user_id]).get(user_id, _DEFAULT))

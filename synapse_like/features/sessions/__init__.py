@@ -52,6 +52,7 @@ def build(kit: Kit, rooms: Rooms, accounts: Accounts) -> Built:
         apis=[SessionsApi(sessions, devices, kit.limiter)],
         storages=STORAGES,
         services=[sightings],
+        caches={"access_tokens": authenticator.cache},
         jobs=[("deleted devices", _PURGE_SECONDS, devices.purge)],
         ticks=[("sightings", WRITE_SECONDS, sightings.write)],
     )

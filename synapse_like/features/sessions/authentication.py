@@ -36,13 +36,13 @@ class TokenAuthenticator:
         self._tools = tools
         self._sessions = sessions
         self._sightings = sightings
-        self._cache: LoadingCache[str, _Known] = LoadingCache(self._load, _KNOWN_TOKENS, _user_of)
-        accounts.on_changed.append(self._cache.forget_group)
-        devices.on_revoked.append(self._cache.forget_group)
+        self.cache: LoadingCache[str, _Known] = LoadingCache(self._load, _KNOWN_TOKENS, _user_of)
+        accounts.on_changed.append(self.cache.forget_group)
+        devices.on_revoked.append(self.cache.forget_group)
 
     async def authenticate(self, token: str, request: Request[Any]) -> Requester:
         """Whose token this is. Raises UnknownToken, with `soft_logout` if only its time is over."""
-        known = await self._cache.get(hash_of(token)) if may_be_token(token) else None
+        known = await self.cache.get(hash_of(token)) if may_be_token(token) else None
         if known is None:
             raise UnknownToken()
         if known.valid_until_ms is not None and known.valid_until_ms <= self._tools.clock.now_ms():
@@ -55,7 +55,7 @@ class TokenAuthenticator:
     def take(self, facts: Sequence[RevocationFact]) -> None:
         """Forget the tokens of users that had some revoked."""
         for fact in facts:
-            self._cache.forget_group(fact.user_id)
+            self.cache.forget_group(fact.user_id)
 
     async def _load(self, token_hash: str) -> _Known | None:
         found = await self._tools.database.read(lambda txn: sql.access_token(txn, token_hash))
