@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from workers import map as server_map
+from workers.dashboards import command as dashboards
 from workers.routes import command as routes
 
 
@@ -17,6 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     of_map.add_argument("--missing", action="store_true", help="print the specified endpoints that nothing answers yet")
     of_map.set_defaults(run=_map)
     routes.add_to(commands)
+    dashboards.add_to(commands)
     chosen = parser.parse_args(arguments)
     code: int = chosen.run(chosen)
     return code

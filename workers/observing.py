@@ -23,7 +23,7 @@ from synapse_like.toolkit.metrics.database import watch_database
 from synapse_like.toolkit.metrics.http import CONNECTIONS
 from synapse_like.toolkit.metrics.loop import watch_loop
 from synapse_like.toolkit.metrics.process import describe_process, watch_gc
-from synapse_like.toolkit.metrics.replication import LAG_ROWS, LAG_SECONDS, OWNED, QUEUE, QUEUE_AGE
+from synapse_like.toolkit.metrics.replication import LAG_ROWS, LAG_SECONDS, OWNED, QUEUE, QUEUE_AGE, SHARDS
 from synapse_like.toolkit.outages import OUTAGES
 from synapse_like.toolkit.readiness import Readiness
 from workers.jobs import Job
@@ -51,6 +51,7 @@ class Observation:
         metrics.sample(QUEUE_AGE, committer.oldest_s)
         for holdings in spine.holdings:
             name = holdings.family.name
+            metrics.sample(SHARDS, lambda family=holdings.family: family.shards, family=name)  # type: ignore[misc]
             metrics.sample(OWNED, lambda held=holdings: len(held.held), family=name)  # type: ignore[misc]
             metrics.sample(LAG_ROWS, partial(self.lag.rows, name), family=name)
             metrics.sample(LAG_SECONDS, partial(self.lag.seconds, name), family=name)

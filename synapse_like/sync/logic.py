@@ -21,6 +21,7 @@ from synapse_like.sync.tokens import SyncToken
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.http.requester import Requester
+from synapse_like.toolkit.metrics import seconds
 
 _FETCHES = 3
 
@@ -110,7 +111,7 @@ class Sync:
         return response, now
 
     async def _once(self, question: Question) -> tuple[SyncResponse, SyncToken]:
-        began = self._meters.seconds()
+        began = seconds()
         context = await self._context(question)
         recent = self._rooms.reader.recent(EVENTS)
         if context.since is not None and not context.is_full_state:

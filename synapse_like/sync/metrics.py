@@ -1,10 +1,9 @@
 """What is counted about /sync: who waits, and what answers were made from."""
 
-import time
 from typing import Final
 
 from synapse_like.sync.notifier import Notifier
-from synapse_like.toolkit.metrics import Metrics, counter, gauge, histogram
+from synapse_like.toolkit.metrics import Metrics, counter, gauge, histogram, seconds
 
 _SOURCE: Final = {"source": ("memory", "database")}
 
@@ -27,10 +26,6 @@ class SyncMeters:
         self.empty = metrics.tally(EMPTY)
         self._seconds = {source: metrics.distribution(SECONDS, source=source) for source in _SOURCE["source"]}
 
-    def seconds(self) -> float:
-        """A time for measuring."""
-        return time.perf_counter()
-
     def answered(self, source: str, began: float) -> None:
         """News were put together."""
-        self._seconds[source].observe(time.perf_counter() - began)
+        self._seconds[source].observe(seconds() - began)

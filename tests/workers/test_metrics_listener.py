@@ -10,9 +10,14 @@ import yaml
 
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.http.listeners import Listeners, Surroundings
+from synapse_like.toolkit.metrics.replication import CALL_SECONDS, SERVED_SECONDS
 from tests.kit import ports
 from tests.kit.server import Server, open_server, watched
+from workers.dashboards.declared import series_names
 from workers.observing import listen_for_metrics
+
+CALLS = (*CALL_SECONDS.sample_names, *SERVED_SECONDS.sample_names)
+"""By method: a process that calls nobody has none."""
 
 
 def fetch(port: int, path: str) -> tuple[int, str]:
@@ -61,7 +66,8 @@ def test_both_kinds_of_listeners_serve_metrics(tmp_path):
         assert series(text, "synapse_like_loop_busy_seconds_total") > 0
         assert series(text, "synapse_like_loop_tick_seconds_count") > 0
         assert series(text, "synapse_like_http_connections") >= 1
-        assert "process_resident_memory_bytes" in text
+        shown = set(re.findall(r"^(\w+)", text, re.MULTILINE))
+        assert sorted(series_names() - shown - set(CALLS)) == []
 
 
 def test_without_enable_metrics_nothing_is_shown(tmp_path):

@@ -12,5 +12,17 @@ endpoints, families, lanes, kinds; never rooms, users or servers.
 
 from synapse_like.toolkit.metrics.declaring import PREFIX, Metric, counter, gauge, histogram
 from synapse_like.toolkit.metrics.registry import CONTENT_TYPE, Metrics
+from synapse_like.toolkit.metrics.tallies import Distribution, Tally, seconds
 
-__all__ = ["CONTENT_TYPE", "PREFIX", "Metric", "Metrics", "counter", "gauge", "histogram"]
+__all__ = [
+    "CONTENT_TYPE",
+    "PREFIX",
+    "Distribution",
+    "Metric",
+    "Metrics",
+    "Tally",
+    "counter",
+    "gauge",
+    "histogram",
+    "seconds",
+]

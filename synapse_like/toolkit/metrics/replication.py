@@ -41,6 +41,7 @@ REFILLS: Final = counter(
 )
 REFILL_SECONDS: Final = histogram("replication_refill_seconds", "How long a refill took.", _FAMILY)
 
+SHARDS: Final = gauge("shards", "Shards that there are; each should have one owner.", _FAMILY)
 OWNED: Final = gauge("leases_owned", "Shards that this process owns.", _FAMILY)
 LOST: Final = counter("lease_epochs_lost", "Shards that another process had taken without our knowing.", _FAMILY)
 
@@ -56,7 +57,7 @@ FRAMES: Final = (
     *(LAG_ROWS, LAG_SECONDS, PUBLISHED, HEARD, FACTS_PUBLISHED, FACTS_HEARD),
     *(GAPS, REFILLS, REFILL_SECONDS),
 )
-LEASES: Final = (OWNED, LOST)
+LEASES: Final = (SHARDS, OWNED, LOST)
 WORKER_CALLS: Final = (CALL_SECONDS, CALLS_IN_FLIGHT, CALLS, SERVED_SECONDS, SERVED_IN_FLIGHT, SERVED)
 METRICS: Final = (*COMMITS, *FRAMES, *LEASES, *WORKER_CALLS)
 
