@@ -3,12 +3,16 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import paths, state_history
+from tests.bench import paths, side_by_side, state_history
 
 Main = Callable[[Sequence[str]], int]
 
 COMMANDS: dict[str, tuple[Main, str]] = {
     "paths": (paths.main, "what the hot paths cost: CPU milliseconds per operation"),
+    "side-by-side": (
+        side_by_side.main,
+        "Synapse and this server in turn: costs, latency, bytes, memory, and the ratio",
+    ),
     "state-history": (state_history.main, "ways to store the state history of a large room, measured"),
 }
 

@@ -29,8 +29,9 @@ class Connection:
         reply = await self._reader.readuntil(_HEAD_END)
         status = int(reply[9:12])
         lowered = reply.lower()
-        at = lowered.index(b"content-length:") + 15
-        length = int(lowered[at : lowered.index(b"\r\n", at)])
+        if (at := lowered.find(b"content-length:")) < 0:
+            return status, await _chunks(self._reader)
+        length = int(lowered[at + 15 : lowered.index(b"\r\n", at)])
         return status, await self._reader.readexactly(length)
 
     async def json(self, method: str, path: str, body: Any = None) -> Any:
@@ -44,6 +45,15 @@ class Connection:
         """Close the connection."""
         if self._writer is not None:
             self._writer.close()
+
+
+async def _chunks(reader: asyncio.StreamReader) -> bytes:
+    """A body in chunks."""
+    body = b""
+    while length := int((await reader.readline()).partition(b";")[0], 16):
+        body += (await reader.readexactly(length + 2))[:-2]
+    await reader.readline()
+    return body
 
 
 V3 = "/_matrix/client/v3"

@@ -16,7 +16,7 @@ from tests.kit import synapse
 from tests.kit.peers import Peer, open_peer, running
 from tests.kit.synapse import NotInstallable, Partner, Synapse
 
-READY = ("test_partner",)
+READY = ("test_partner", "test_keys")
 """The modules whose features our server has. The others run against a second Synapse only."""
 
 _LOG_STARTED_AT = pytest.StashKey[int]()

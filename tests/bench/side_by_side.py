@@ -1,0 +1,166 @@
+"""Synapse and this server, measured in turn by the same generator on the same PostgreSQL.
+
+PostgreSQL is durable (fsync and synchronous_commit on), presence is off, rate limits are checked but high. Both servers
+are one process each. Every scenario runs on one server and then on the other; the table gives, per operation, CPU of
+process and database, latency, throughput, and how many times cheaper one is than the other.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from synapse_like import __version__
+from tests.bench import encryption, growth, paths, plot
+from tests.bench.measuring import HEAD, Bench, Row
+from tests.kit import postgres, run_folder, synapse
+from tests.kit.programs import find_postgres
+from tests.kit.server import Server
+from tests.kit.synapse import Synapse
+
+SCENARIOS: dict[str, Callable[[Bench], Coroutine[Any, Any, None]]] = {
+    **paths.SCENARIOS,
+    "keys": encryption.keys,
+    "members": growth.send_by_members,
+    "rooms": growth.sync_by_rooms,
+    "bytes": growth.bytes_stored,
+    "day": growth.mixed_day,
+}
+SCALES = {"quick": 0.05, "small": 0.2, "full": 1.0}
+OPTIONS: dict[str, Any] = {"presence": {"enabled": False}}
+OURS, THEIRS = "synapse-like", "Synapse"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the scenarios and write table, numbers and plot."""
+    chosen = _parser().parse_args(arguments)
+    run_folder.create()
+    try:
+        began = time.monotonic()
+        with _servers(chosen.scale or SCALES[chosen.size]) as benches:
+            for name in chosen.scenarios or SCENARIOS:
+                _run(name, benches)
+            memory = {title: bench.memory_bytes() for title, bench in benches.items()}
+            facts = _facts(benches[OURS].scale, time.monotonic() - began)
+        _write(chosen.output, facts, benches, memory)
+    finally:
+        run_folder.remove()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench side-by-side", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", choices=[*SCENARIOS, []], help="which (all if none is named)")
+    parser.add_argument("--size", choices=SCALES, default="quick", help="quick is some minutes, full is hours")
+    parser.add_argument("--scale", type=float, help="a size between those")
+    parser.add_argument("--output", type=Path, help="a folder for table.md, numbers.json and plot.svg")
+    return parser
+
+
+@contextmanager
+def _servers(scale: float) -> Iterator[dict[str, Bench]]:
+    """Both servers, running, each with a database of its own in the same PostgreSQL."""
+    with tempfile.TemporaryDirectory() as folder:
+        benches: dict[str, Bench] = {}
+        try:
+            for title, kind in ((OURS, Server), (THEIRS, Synapse)):
+                home = Path(folder) / title
+                home.mkdir()
+                dsn = postgres.create_database(durable=True)
+                server = kind(home, {"name": "psycopg2", "args": {**dsn, "cp_min": 5, "cp_max": 8}}, OPTIONS)
+                server.start()
+                benches[title] = Bench(server, postgres.process_id(durable=True), dsn, scale)
+            yield benches
+        finally:
+            for bench in benches.values():
+                bench.server.stop()
+
+
+def _run(name: str, benches: dict[str, Bench]) -> None:
+    """One scenario on both, in turn."""
+    print(f"\n{name}\n{HEAD}", flush=True)
+    for title, bench in benches.items():
+        print(f"-- {title}", flush=True)
+        try:
+            asyncio.run(SCENARIOS[name](bench))
+        except Exception as error:
+            print(f"   not done: {type(error).__name__}: {str(error)[:200]}", flush=True)
+
+
+def _facts(scale: float, seconds: float) -> dict[str, str]:
+    return {
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        OURS: __version__,
+        THEIRS: synapse.version(),
+        "PostgreSQL": find_postgres().version,
+        "Python": platform.python_version(),
+        "cores": str(os.cpu_count()),
+        "load of the machine at the end": f"{os.getloadavg()[0]:.1f}",
+        "scale": f"{scale:g}",
+        "minutes": f"{seconds / 60:.1f}",
+    }
+
+
+def table(facts: dict[str, str], benches: dict[str, Bench], memory: dict[str, int]) -> str:
+    """The result in Markdown."""
+    lines = [", ".join(f"{key} {value}" for key, value in facts.items()), ""]
+    lines += [
+        f"| operation | CPU ms, {OURS} | CPU ms, {THEIRS} | ratio | per second | p50 ms | p95 ms | p99 ms |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    lines += [_line(ours, theirs) for ours, theirs in pairs(benches)]
+    lines += ["", f"| | {OURS} | {THEIRS} | ratio |", "| --- | --- | --- | --- |"]
+    for name, ours in benches[OURS].bytes_by_name.items():
+        if theirs := benches[THEIRS].bytes_by_name.get(name):
+            lines.append(f"| {name} | {ours:,.0f} | {theirs:,.0f} | {theirs / ours if ours > 0 else 0:.1f} |")
+    ours, theirs = memory[OURS], memory[THEIRS]
+    lines.append(f"| resident memory at the end | {_mib(ours)} | {_mib(theirs)} | {theirs / ours:.1f} |")
+    if any(row.is_limited_by_generator for bench in benches.values() for row in bench.rows):
+        lines += ["", "\\* The generator was busy for more than 80 % of a core: the server may be faster than this."]
+    return "\n".join(lines) + "\n"
+
+
+def pairs(benches: dict[str, Bench]) -> list[tuple[Row, Row]]:
+    """The rows that both have."""
+    theirs = {row.name: row for row in benches[THEIRS].rows}
+    return [(row, theirs[row.name]) for row in benches[OURS].rows if row.name in theirs]
+
+
+def _line(ours: Row, theirs: Row) -> str:
+    ratio = theirs.cpu_ms / ours.cpu_ms if ours.cpu_ms > 0 else 0.0
+    rates = " / ".join(f"{row.per_second:.0f}{'*' if row.is_limited_by_generator else ''}" for row in (ours, theirs))
+    latencies = [f"{getattr(ours, key):.1f} / {getattr(theirs, key):.1f}" for key in ("p50_ms", "p95_ms", "p99_ms")]
+    costs = " | ".join(f"{row.server_cpu_ms:.2f} + {row.database_cpu_ms:.2f}" for row in (ours, theirs))
+    return f"| {ours.name} | {costs} | {ratio:.1f} | {rates} | {' | '.join(latencies)} |"
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"
+
+
+def _write(folder: Path | None, facts: dict[str, str], benches: dict[str, Bench], memory: dict[str, int]) -> None:
+    text = table(facts, benches, memory)
+    print(f"\n{text}")
+    if folder is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "table.md").write_text(text)
+    numbers = {
+        title: {
+            "rows": [row.plain() for row in bench.rows],
+            "bytes": bench.bytes_by_name,
+            "memory_bytes": memory[title],
+        }
+        for title, bench in benches.items()
+    }
+    (folder / "numbers.json").write_text(json.dumps({"facts": facts, **numbers}, indent=1))
+    (folder / "plot.svg").write_text(plot.ratios(pairs(benches), f"{THEIRS} / {OURS}, CPU per operation"))
+    print(f"written to {folder}")

@@ -1,0 +1,44 @@
+"""The table and the plot of the comparison say what was measured. The measuring itself needs both servers."""
+
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+from tests.bench import side_by_side
+from tests.bench.measuring import Bench, Row
+from tests.bench.plot import ratios
+from tests.bench.side_by_side import OURS, THEIRS
+from tests.kit.server import Server
+
+
+def _row(name: str, cpu_ms: float, generator_share: float = 0.1) -> Row:
+    return Row(name, 10, cpu_ms, cpu_ms / 2, 100, 1, 2, 3, generator_share)
+
+
+def _benches(folder: Path) -> dict[str, Bench]:
+    benches = {}
+    for title, factor in ((OURS, 1), (THEIRS, 20)):
+        (folder / title).mkdir()
+        server = Server(folder / title, {"name": "sqlite3", "args": {"database": ":memory:"}})
+        rows = [_row("send", 0.5 * factor), _row("who <am> I", 0.1 * factor, 0.95 if factor == 1 else 0.1)]
+        benches[title] = Bench(server, None, rows=rows, bytes_by_name={"bytes of a message": 700.0 * factor})
+    benches[OURS].rows.append(_row("only ours", 1))
+    return benches
+
+
+def test_the_table_gives_ratios_and_marks_a_busy_generator(tmp_path: Path) -> None:
+    text = side_by_side.table({"date": "today"}, _benches(tmp_path), {OURS: 2**20, THEIRS: 3 * 2**20})
+    assert "| send | 0.50 + 0.25 | 10.00 + 5.00 | 20.0 | 100 / 100 |" in text
+    assert "| who <am> I | 0.10 + 0.05 | 2.00 + 1.00 | 20.0 | 100* / 100 |" in text
+    assert "The generator was busy" in text
+    assert "only ours" not in text
+    assert "| bytes of a message | 700 | 14,000 | 20.0 |" in text
+    assert "| resident memory at the end | 1 MiB | 3 MiB | 3.0 |" in text
+
+
+def test_the_plot_has_two_bars_for_each_operation(tmp_path: Path) -> None:
+    drawing = ElementTree.fromstring(ratios(side_by_side.pairs(_benches(tmp_path)), "a title"))
+    space = "{http://www.w3.org/2000/svg}"
+    assert len(drawing.findall(f"{space}rect")) == 1 + 2 * 2
+    texts = [each.text for each in drawing.findall(f"{space}text")]
+    assert {"send", "who <am> I", "20.0 x", "a title"} <= set(texts)
+    assert ratios([], "nothing").startswith("<svg")
