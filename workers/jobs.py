@@ -47,7 +47,8 @@ class Jobs:
             if failure.check(*OUTAGES):
                 logger.error("job %s failed, and will run again: %s", name, failure.value)
             else:
-                logger.error("job %s failed: %s", name, failure.getTraceback())
+                trace = (failure.type, failure.value, failure.getTracebackObject())
+                logger.error("job %s failed: %s", name, failure.value, exc_info=trace)
 
         running: Deferred[Any] = maybeDeferred(lambda: Deferred.fromCoroutine(function()))
         _ = running.addErrback(failed).addCallback(lambda _: self._plan(job))

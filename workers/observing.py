@@ -18,6 +18,7 @@ from synapse_like.toolkit.config.observability import ObservabilityConfig
 from synapse_like.toolkit.config.server import Listener
 from synapse_like.toolkit.feature import Built, Kit
 from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings
+from synapse_like.toolkit.logs import name_process
 from synapse_like.toolkit.metrics.caches import watch_cache
 from synapse_like.toolkit.metrics.database import watch_database
 from synapse_like.toolkit.metrics.http import CONNECTIONS
@@ -88,6 +89,7 @@ class Observation:
 
 def observe_process(kit: Kit, reactor: Any, listeners: Listeners, *, kind: str, name: str) -> Callable[[], None]:
     """Watch the process itself: its reactor, garbage and connections; what comes back ends it."""
+    name_process(kind, name)
     describe_process(kit.metrics, kind, name)
     kit.metrics.sample(CONNECTIONS, lambda: listeners.connection_count)
     ends = [watch_loop(kit.metrics, reactor), watch_gc(kit.metrics)]

@@ -1,11 +1,12 @@
 """Logs: standard ``logging``, as text or as JSON, with the id of the request at work and without secrets.
 
-Who logs uses ``logging.getLogger(__name__)``; only the process's start calls :func:`set_up_logs`.
+Who logs uses ``logging.getLogger(__name__)``; only the process's start calls :func:`set_up_logs`. A call to another
+process carries :func:`current_request_id`, and is carried out there within :func:`request_at_work`, so that the lines
+of a request have one id wherever they are written.
 """
 
 import json
 import logging
-import logging.config
 import re
 import sys
 from collections.abc import Iterator
@@ -13,19 +14,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="-")
-_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "request_id"}
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+_STANDARD |= {"request_id", "request", "kind", "instance"}
 _SECRETS = re.compile(
     r"(?i)((?:access_token|refresh_token|login_?token|password|secret)[\"']?\s*[=:]\s*[\"']?|\bbearer\s+)([^\s&\"',;}]+)"
 )
 _SECRET_WORDS = ("token", "password", "secret", "bearer")
 """One of them is in everything that `_SECRETS` matches; looking for them first is ten times cheaper."""
+_process = ("main", "main")
 _NOISY = ("twisted", "asyncio", "sentry_sdk", "urllib3")
 
 
@@ -44,6 +45,17 @@ def current_request_id() -> str:
     return _request_id.get()
 
 
+def name_process(kind: str, name: str) -> None:
+    """Say what this process is and what it is called: JSON lines tell it from now on, text lines unless it is main."""
+    global _process
+    _process = (kind, name)
+
+
+def current_process() -> tuple[str, str]:
+    """Return the kind and the name of this process."""
+    return _process
+
+
 def without_secrets(text: str) -> str:
     """Return the text with the values of tokens and passwords blotted out."""
     lowered = text.lower()
@@ -53,18 +65,21 @@ def without_secrets(text: str) -> str:
 
 
 class TextFormatter(logging.Formatter):
-    """``2026-11-23 18:00:00.123 INFO  GET-42 synapse_like.rooms: Created !abc``."""
+    """``2026-11-23 18:00:00.123 INFO    sync-1 GET-42 synapse_like.rooms: Created !abc``."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, and the traceback below it if there is one."""
         seconds, part = divmod(record.created, 1)
         when = f"{_second(int(seconds))}.{int(part * 1000):03}"
-        head = f"{when} {record.levelname:<7} {_request_of(record)} {record.name}: {_one_line(record.getMessage())}"
+        name = "" if _process[1] == "main" else f"{_process[1]} "
+        head = (
+            f"{when} {record.levelname:<7} {name}{request_of(record)} {record.name}: {_one_line(record.getMessage())}"
+        )
         return without_secrets("\n".join([head, *_traceback(self, record)]))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per line: time, level, logger, request_id, message, whatever came as ``extra``, exception."""
+    """One JSON object per line: when, who, request_id, message, whatever came as ``extra``, exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""
@@ -72,7 +87,9 @@ class JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "request_id": _request_of(record),
+            "kind": _process[0],
+            "instance": _process[1],
+            "request_id": request_of(record),
             "message": without_secrets(record.getMessage()),
         }
         fields |= {key: _plain(value) for key, value in record.__dict__.items() if key not in _STANDARD}
@@ -81,19 +98,17 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields)
 
 
-def set_up_logs(level: str, form: Literal["text", "json"], log_config: Path | None = None) -> None:
-    """Send the logs of this process to standard error, or where the file ``log_config`` says (logging.config, YAML).
+def set_up_logs(level: str, form: Literal["text", "json"]) -> None:
+    """Send the logs of this process to standard error."""
+    output = logging.StreamHandler(sys.stderr)
+    output.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    logging.basicConfig(level=level, handlers=[output], force=True)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
-    Raises OSError, yaml.YAMLError or ValueError for a file that cannot be used.
-    """
-    if log_config is not None:
-        logging.config.dictConfig(yaml.safe_load(log_config.read_text("utf-8")))
-    else:
-        output = logging.StreamHandler(sys.stderr)
-        output.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
-        logging.basicConfig(level=level, handlers=[output], force=True)
-        for name in _NOISY:
-            logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+def hear_twisted() -> None:
+    """Let Twisted's own messages go the same way; once in a process."""
     observer: Any = STDLibLogObserver("twisted")
     globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False, discardBuffer=True)
 
@@ -104,7 +119,8 @@ def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _request_of(record: logging.LogRecord) -> str:
+def request_of(record: logging.LogRecord) -> str:
+    """Return the id of the request that a record belongs to, or ``-``."""
     return str(getattr(record, "request_id", None) or _request_id.get())
 
 

@@ -10,6 +10,7 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,10 +19,12 @@ from twisted.internet.defer import Deferred
 
 from synapse_like import __version__
 from synapse_like.toolkit.config import Config, Weight
+from synapse_like.toolkit.config.observability import ObservabilityConfig
 from synapse_like.toolkit.config.server import ServerConfig
 from synapse_like.toolkit.db.errors import DatabaseUnavailable
 from synapse_like.toolkit.http.listeners import CannotListen
-from synapse_like.toolkit.logs import set_up_logs
+from synapse_like.toolkit.log_config import apply_log_config
+from synapse_like.toolkit.logs import hear_twisted, set_up_logs
 from workers.settings import load_settings
 
 STOP_SECONDS = 4.0
@@ -60,7 +63,8 @@ class Serving:
         """Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 if the server did not start. Raises ConfigErrors."""
         settings = load_settings(self._paths)
         server = settings[ServerConfig]
-        set_up_logs(server.log_level, server.log_format, Path(server.log_config) if server.log_config else None)
+        _set_up_logs(server)
+        _set_up_error_reports(settings)
         log_remarks(settings)
         _allow_many_files()
         self._reactor.callWhenRunning(self._start, settings)
@@ -102,6 +106,22 @@ class Serving:
         stopping.addTimeout(STOP_SECONDS, self._reactor)
         stopping.addErrback(_log_failed_stop)
         return stopping
+
+
+def _set_up_logs(server: ServerConfig) -> None:
+    """Raises OSError for a `log_config` that cannot be used."""
+    if server.log_config:
+        apply_log_config(Path(server.log_config))
+    else:
+        set_up_logs(server.log_level, server.log_format)
+    hear_twisted()
+
+
+def _set_up_error_reports(settings: Config) -> None:
+    """Report errors to Sentry if the configuration says so; its library is only loaded then."""
+    sentry = settings[ObservabilityConfig].sentry
+    if sentry.enabled and sentry.dsn:
+        import_module("synapse_like.toolkit.error_reports").set_up_error_reports(sentry)
 
 
 class _PidFile:

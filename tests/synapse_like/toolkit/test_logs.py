@@ -30,11 +30,23 @@ def test_an_object_of_json():
         "time": "2023-11-14T22:13:20.500+00:00",
         "level": "INFO",
         "logger": "a.b",
+        "kind": "main",
+        "instance": "main",
         "request_id": "-",
         "message": "made !room",
         "status": 200,
         "user": "@a:b",
     }
+
+
+def test_lines_of_other_processes_than_main_name_them():
+    logs.name_process("sync", "sync-1")
+    try:
+        assert " INFO    sync-1 - a.b: x" in logs.TextFormatter().format(_record("x"))
+        line = json.loads(logs.JsonFormatter().format(_record("x")))
+        assert (line["kind"], line["instance"]) == ("sync", "sync-1")
+    finally:
+        logs.name_process("main", "main")
 
 
 async def test_coroutines_keep_the_request_that_they_began_in():

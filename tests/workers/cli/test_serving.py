@@ -82,6 +82,18 @@ def test_it_stops_within_five_seconds_whatever_hangs(run, how, code):
     assert seconds < 5.5
 
 
+def test_a_log_config_that_cannot_be_used_is_named(tmp_path):
+    make(tmp_path / "data", "localhost", 8008, Randomness())
+    (tmp_path / "log.yaml").write_text("version: 1\nroot: {handlers: [missing]}\n")
+    (tmp_path / "more.yaml").write_text(f"log_config: {tmp_path / 'log.yaml'}\n")
+    configs = ["-c", str(tmp_path / "data" / CONFIG_FILE), "-c", str(tmp_path / "more.yaml")]
+    command = [sys.executable, "-m", "synapse_like", *configs]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"log_config: cannot use {tmp_path / 'log.yaml'}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_systemd_hears_of_ready_and_stopping(run, tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
