@@ -1,9 +1,8 @@
 """Which server sent a request: the signature in its Authorization header. Source: "Request Authentication"."""
 
+import json
 from collections.abc import Callable
 from typing import Any, Final
-
-import orjson
 
 from synapse_like.federation.errors import BadServerSignature
 from synapse_like.federation.keys import KeyRing
@@ -93,10 +92,13 @@ def _is_key_id(key_id: str) -> bool:
 
 
 def _canonical(body: bytes | None) -> bytes | None:
-    """The canonical JSON of a body. Raises NotJson, and UnsafeValue for what has none."""
+    """The canonical JSON of a body. Raises NotJson, and UnsafeValue for what has none.
+
+    Read with the standard library, which keeps integers of any size, as events of old rooms hold them.
+    """
     if body is None:
         return None
     try:
-        return canonical_json(orjson.loads(body))
-    except orjson.JSONDecodeError:
+        return canonical_json(json.loads(body))
+    except (ValueError, RecursionError):
         raise NotJson() from None

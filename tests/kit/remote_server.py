@@ -35,6 +35,8 @@ class Seen:
     headers: dict[str, str]
     body: bytes
     request: Any
+    client_port: int = 0
+    """The port at the other end: the same for all requests of a connection."""
     server_name_indication: str | None = None
     """The name that the client asked for in its TLS handshake."""
 
@@ -122,6 +124,7 @@ class _Root(Resource):
             headers,
             request.content.read(),
             request,
+            request.getClientAddress().port,
             name.decode() if name is not None else None,
         )
         self._server.seen.append(seen)
