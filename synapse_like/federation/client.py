@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from synapse_like.federation.errors import BackingOff, BadReply, RemoteError
+from synapse_like.federation.errors import BackingOff, BadReply, RemoteError, ReplyTooLarge
 from synapse_like.federation.policy import ServerPolicy
 from synapse_like.federation.ports import Destinations, NoBackOff
 from synapse_like.federation.transport import ServerRequest, Transport
@@ -154,6 +154,9 @@ class FederationClient:
             raise BackingOff(f"{destination} does not answer at the moment")
         try:
             yield
+        except ReplyTooLarge:
+            self.destinations.succeeded(destination)
+            raise
         except (ConnectionFailed, ConnectionTimeout, BadReply) as error:
             self.destinations.failed(destination, error)
             raise

@@ -5,7 +5,7 @@ Forbidden 403          ─ ServerDenied (we do not talk with that server)
 Unauthorized 401       ─ BadServerSignature (the request or object is not signed as it must be)
 ConnectionFailed 502   ─ BackingOff (not tried: it failed a moment ago), Unresolvable
 BadStatus 502          ─ RemoteError (the other server answered, with an error)
-BadGateway 502         ─ BadReply (the other server's answer cannot be used: no JSON, too large)
+BadGateway 502         ─ BadReply (the other server's answer cannot be used) ─ ReplyTooLarge
 ```
 
 `ConnectionFailed` and `ConnectionTimeout` themselves come from `matrix.errors`.
@@ -54,6 +54,12 @@ class Unresolvable(ConnectionFailed):
 
 class BadReply(BadGateway):
     """The other server answered with something that cannot be used."""
+
+
+class ReplyTooLarge(BadReply):
+    """The other server's answer is larger than what was allowed for it; the server itself is well."""
+
+    default_message = "The other server's answer is too large"
 
 
 class RemoteError(BadStatus):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from synapse_like.federation.errors import BadReply
+from synapse_like.federation.errors import BadReply, ReplyTooLarge
 from synapse_like.federation.resolution import Route, ServerResolver
 from synapse_like.federation.tls import FederationTls
 from synapse_like.matrix.errors import BadGateway, ConnectionFailed
@@ -44,7 +44,9 @@ class Transport:
         """
         try:
             await within(self._reactor, timeout_s, self._send(request, sink))
-        except (AnswerTooLarge, AnswerMalformed) as error:
+        except AnswerTooLarge as error:
+            raise ReplyTooLarge(f"{request.destination}: {error.message}") from error
+        except AnswerMalformed as error:
             raise BadReply(f"{request.destination}: {error.message}") from error
 
     async def _send(self, request: ServerRequest, sink: Sink) -> None:

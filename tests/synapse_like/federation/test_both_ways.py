@@ -10,7 +10,7 @@ from twisted.web.server import NOT_DONE_YET
 from unpaddedbase64 import decode_base64
 
 from synapse_like.federation import Federation
-from synapse_like.federation.errors import BackingOff, BadReply, RemoteError, ServerDenied
+from synapse_like.federation.errors import BackingOff, BadReply, RemoteError, ReplyTooLarge, ServerDenied
 from synapse_like.matrix.errors import ConnectionFailed, ConnectionTimeout, Forbidden, MatrixError
 from synapse_like.toolkit.http import Auth, Request, bound, endpoint
 from synapse_like.toolkit.http.app import App
@@ -231,7 +231,7 @@ async def test_errors_and_what_is_remembered_of_them(server: TestServer, remote:
         ((429, {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 5}), RemoteError, "RemoteError"),
         ((200, b"<html>"), BadReply, "BadReply"),
         ((200, b'{"a":' * 5000), BadReply, "BadReply"),
-        ((200, b"x" * 31_000), BadReply, "BadReply"),
+        ((200, b"x" * 31_000), ReplyTooLarge, "succeeded"),
         (NOT_DONE_YET, ConnectionTimeout, "ConnectionTimeout"),
     ]
     for answer, error, heard in cases:
@@ -266,7 +266,7 @@ async def test_a_large_answer_is_streamed(server: TestServer, remote: RemoteServ
     assert len(got) > 3
     (seen,) = remote.seen
     assert (seen.method, seen.json) == ("PUT", {"a": 1})
-    with pytest.raises(BadReply):
+    with pytest.raises(ReplyTooLarge):
         await federation(server).client.stream(remote.name, seen.path, got.append, {}, limit_bytes=1000)
     remote.answers["/_matrix/federation/v2/send_join"] = lambda seen: (403, {"errcode": "M_FORBIDDEN"})
     with pytest.raises(RemoteError) as raised:
