@@ -17,7 +17,8 @@ from typing import Any
 import psycopg2
 
 from tests.kit import guard, run_folder
-from tests.kit.programs import find_postgres, reachable_copy, unprivileged_user
+from tests.kit.programs import find_postgres
+from workers.supervisor.programs import reachable_copy, unprivileged_user
 
 USER = "synapse"
 START_TIMEOUT_SECONDS = 60
@@ -76,7 +77,7 @@ def _start(name: str, folder: Path, durable: bool) -> dict[str, Any]:
     home.mkdir()
     if user:
         shutil.chown(home, user)
-    postgres = reachable_copy(find_postgres(), user, folder)
+    postgres = reachable_copy(find_postgres().path, user, folder)
     data = _initialised(postgres, home, user)
     settings = [*_SMALL, f"unix_socket_directories={home}", *([] if durable else _FAST)]
     options = [part for setting in settings for part in ("-c", setting)]

@@ -12,6 +12,7 @@ from synapse_like.toolkit.config import ConfigErrors
 from workers.build import build_server
 from workers.cli import checking, data_folder, passwords, quick_start, registering
 from workers.cli.serving import Serving
+from workers.supervisor.programs import NoProgram
 
 _CONFIG_HELP = "homeserver.yaml; several are merged by top-level key, later ones win; a folder means its *.yaml files"
 
@@ -19,7 +20,7 @@ _CONFIG_HELP = "homeserver.yaml; several are merged by top-level key, later ones
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``synapse-like``; the answer is the exit code."""
     chosen = _parser().parse_args(arguments)
-    return _guarded(chosen)
+    return guarded(chosen)
 
 
 def serve(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +29,7 @@ def serve(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"synapse-like {__version__}")
     _add_config(parser, is_required=True)
     parser.set_defaults(run=_serve)
-    return _guarded(parser.parse_args(arguments))
+    return guarded(parser.parse_args(arguments))
 
 
 def _serve(chosen: argparse.Namespace) -> int:
@@ -39,7 +40,7 @@ def _up(chosen: argparse.Namespace) -> int:
     return quick_start.run(chosen.data, chosen.server_name, chosen.port, build_server)
 
 
-def _guarded(chosen: argparse.Namespace) -> int:
+def guarded(chosen: argparse.Namespace) -> int:
     """Run a command; what an administrator can mend is told in words instead of a traceback."""
     try:
         code: int = chosen.run(chosen)
@@ -47,7 +48,7 @@ def _guarded(chosen: argparse.Namespace) -> int:
     except ConfigErrors as error:
         print(error, file=sys.stderr)
         return 2
-    except OSError as error:
+    except (OSError, NoProgram) as error:
         print(f"synapse-like: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -47,15 +47,20 @@ def add_choices(command: argparse.ArgumentParser) -> None:
     command.add_argument("--port", type=_port, help=f"where to listen, on this machine only (default: {DEFAULT_PORT})")
 
 
-def make(folder: Path, server_name: str, port: int, randomness: Randomness) -> list[Path]:
-    """Fill the folder; the answer names the files made. Raises FileExistsError if there is a configuration."""
+def make(
+    folder: Path, server_name: str, port: int, randomness: Randomness, more: Mapping[str, Any] | None = None
+) -> list[Path]:
+    """Fill the folder; the answer names the files made. Raises FileExistsError if there is a configuration.
+
+    `more` are keys of homeserver.yaml that are to be set, or set otherwise.
+    """
     if not is_valid_server_name(server_name):
         raise OSError(f"{server_name!r} cannot be the name of a server: use a host name such as example.com")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     signing_key = folder / f"{_file_name(server_name)}.signing.key"
     contents = {signing_key: _new_signing_key(randomness)}
     contents |= {folder / name: randomness.random_string(SECRET_LENGTH) + "\n" for name in SECRETS}
-    live = _live_keys(server_name, port, signing_key.name)
+    live = {**_live_keys(server_name, port, signing_key.name), **(more or {})}
     contents[folder / CONFIG_FILE] = render(SECTIONS, live, _INTRO)  # last: it says that the folder is complete
     if (folder / CONFIG_FILE).exists():
         raise FileExistsError(f"{folder / CONFIG_FILE} exists already")

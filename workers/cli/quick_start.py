@@ -32,7 +32,7 @@ def run(data: str, server_name: str | None, port: int | None, build: Build) -> i
     config = folder / CONFIG_FILE
     if not config.exists():
         _set_up(folder, server_name or DEFAULT_SERVER_NAME, port or DEFAULT_PORT)
-    elif not _agrees(load_settings([config])[ServerConfig], server_name, port):
+    elif not agrees(load_settings([config])[ServerConfig], server_name, port):
         print(f"{config} says otherwise: change it there, or choose another folder with --data", file=sys.stderr)
         return 2
     return Serving([str(config)], build, lambda settings: print(welcome(settings, config), flush=True)).run()
@@ -65,7 +65,7 @@ def addresses_of(listener: Listener) -> list[str]:
     return [f"{scheme}://{host}:{listener.port}" for host in bracketed]
 
 
-def _agrees(server: ServerConfig, server_name: str | None, port: int | None) -> bool:
+def agrees(server: ServerConfig, server_name: str | None, port: int | None) -> bool:
     """Whether the options of the command line, if any were given, are what the configuration says."""
     is_same_name = server_name in (None, server.server_name)
     return is_same_name and (port is None or port in [listener.port for listener in server.listeners])

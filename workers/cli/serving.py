@@ -10,12 +10,14 @@ import resource
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from twisted.internet import reactor as default_reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ReactorNotRunning
 
 from synapse_like import __version__
 from synapse_like.toolkit.config import Config, Weight
@@ -28,7 +30,7 @@ from synapse_like.toolkit.logs import hear_twisted, set_up_logs
 from workers.settings import load_settings
 
 STOP_SECONDS = 4.0
-GIVE_UP_SECONDS = 4.8
+GIVE_UP_AFTER_SECONDS = 0.8
 _log = logging.getLogger(__name__)
 
 
@@ -52,10 +54,17 @@ def _say_nothing(_settings: Config) -> None:
 class Serving:
     """One run of a server from configuration to exit code."""
 
-    def __init__(self, paths: Sequence[str], build: Build, announce: Callable[[Config], None] = _say_nothing) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        build: Build,
+        announce: Callable[[Config], None] = _say_nothing,
+        stop_seconds: float = STOP_SECONDS,
+    ) -> None:
         self._paths = paths
         self._build = build
         self._announce = announce
+        self._stop_seconds = stop_seconds
         self._reactor: Any = default_reactor
         self._exit_code = 0
 
@@ -93,17 +102,17 @@ class Serving:
         else:
             _log.critical("The server did not start: %s", failure.value, exc_info=exc_info)
         self._exit_code = 1
-        if self._reactor.running:
+        with suppress(ReactorNotRunning):  # it may be stopping already
             self._reactor.stop()
 
     def _stop(self, server: Server) -> "Deferred[None]":
         notify("STOPPING=1")
         _log.info("Stopping")
-        emergency = threading.Timer(GIVE_UP_SECONDS, _give_up)
+        emergency = threading.Timer(self._stop_seconds + GIVE_UP_AFTER_SECONDS, _give_up)
         emergency.daemon = True
         emergency.start()
         stopping = Deferred.fromCoroutine(server.stop())
-        stopping.addTimeout(STOP_SECONDS, self._reactor)
+        stopping.addTimeout(self._stop_seconds, self._reactor)
         stopping.addErrback(_log_failed_stop)
         return stopping
 

@@ -2,13 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from workers.map import endpoints
 from workers.routes import envoy, haproxy, nginx, table
 from workers.routes.plan import Plan, make_plan
-from workers.routes.upstreams import BadUpstream, Upstreams, address_from, read_upstreams
+from workers.routes.upstreams import Address, BadUpstream, Upstreams, address_from, read_upstreams
 
 FORMATS: Final[Mapping[str, Callable[[Plan], str]]] = {
     "nginx": nginx.render,
@@ -39,21 +39,22 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.add_argument(
         "--dns", metavar="TEMPLATE", help="names of all kinds at once, such as {kind}.matrix.svc.cluster.local:8008"
     )
-    command.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help=f"default: {DEFAULT_LISTEN}")
+    command.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT,...", help=f"default: {DEFAULT_LISTEN}")
     command.add_argument("--health", default=DEFAULT_HEALTH, metavar="PATH", help=f"default: {DEFAULT_HEALTH}")
     command.set_defaults(run=_run)
 
 
-def render(form: str, upstreams: Upstreams, listen: str = DEFAULT_LISTEN, health: str = DEFAULT_HEALTH) -> str:
-    """The configuration of a proxy. Raises BadUpstream for an address that is none."""
-    plan = make_plan((endpoint for _, endpoint in endpoints()), upstreams, address_from(listen), health)
+def render(form: str, upstreams: Upstreams, listen: Sequence[Address], health: str = DEFAULT_HEALTH) -> str:
+    """The configuration of a proxy."""
+    plan = make_plan((endpoint for _, endpoint in endpoints()), upstreams, listen, health)
     return FORMATS[form](plan)
 
 
 def _run(chosen: argparse.Namespace) -> int:
     try:
         upstreams = read_upstreams(chosen.backend, chosen.dns)
-        print(render(chosen.format, upstreams, chosen.listen, chosen.health), end="")
+        listen = [address_from(each) for each in chosen.listen.split(",")]
+        print(render(chosen.format, upstreams, listen, chosen.health), end="")
     except BadUpstream as error:
         print(f"python -m workers routes: {error}", file=sys.stderr)
         return 2

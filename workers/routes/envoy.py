@@ -93,7 +93,9 @@ def _listener(plan: Plan) -> dict[str, Any]:
         },
     }
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
-    return {"name": "matrix", "address": _socket(plan.listen), "filter_chains": [{"filters": filters}]}
+    first, *more = [_socket(address) for address in plan.listen]
+    further = {"additional_addresses": [{"address": each} for each in more]} if more else {}
+    return {"name": "matrix", "address": first, **further, "filter_chains": [{"filters": filters}]}
 
 
 def _socket(address: Any) -> dict[str, Any]:

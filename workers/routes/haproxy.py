@@ -98,7 +98,7 @@ def _frontend(plan: Plan) -> Iterator[str]:
         gone=_quoted(UNAVAILABLE),
         after=RETRY_AFTER_SECONDS,
         cors=_CORS,
-        listen=plan.listen if plan.listen.host != "0.0.0.0" else f"*:{plan.listen.port}",
+        listen=",".join(str(address) for address in plan.listen),
     )
     yield "    # What a request is: the first flow that matches. What matches none goes to `client` in turn."
     for flow in plan.flows:

@@ -74,7 +74,7 @@ limit_conn_zone $synapse_like_kind zone=synapse_like:1m;
 limit_conn_status 429;
 
 server {{
-    listen {listen};
+{listen}
     # With TLS: listen 443 ssl http2; listen 8448 ssl http2; ssl_certificate ...; ssl_certificate_key ...;
     access_log /dev/stdout synapse_like;
     recursive_error_pages on;
@@ -161,7 +161,7 @@ def _upstreams(plan: Plan) -> Iterator[str]:
 
 
 def _server(plan: Plan) -> Iterator[str]:
-    yield _SERVER.format(listen=plan.listen).rstrip("\n")
+    yield _SERVER.format(listen="\n".join(f"    listen {address};" for address in plan.listen)).rstrip("\n")
     for flow in plan.flows:
         yield from _location(plan, flow.name, flow.treatment)
     yield from _location(plan, _UNKNOWN, REST)

@@ -41,7 +41,8 @@ class Plan:
     everything: Sequence[Flow]
     """All requests, also those that are treated like the rest, for people to read."""
     upstreams: Upstreams
-    listen: Address
+    listen: Sequence[Address]
+    """Where the proxy itself listens."""
     health: str = "/health/ready"
     """The path at which a process says whether it wants requests."""
 
@@ -55,7 +56,7 @@ class Plan:
         return MANY if waits or kind.takes_the_rest else FEW
 
 
-def make_plan(endpoints: Iterable[Endpoint], upstreams: Upstreams, listen: Address, health: str) -> Plan:
+def make_plan(endpoints: Iterable[Endpoint], upstreams: Upstreams, listen: Sequence[Address], health: str) -> Plan:
     """The plan for these endpoints."""
     listed = list(endpoints)
     return Plan(flows_of(listed), all_flows(listed), upstreams, listen, health)

@@ -96,7 +96,7 @@ def fronted(form: str, folder: Path, stubs: list[Stub]) -> Iterator[Front]:
     port = ports.claim()
     kinds = dict.fromkeys(stub.kind for stub in stubs)
     backends = [f"{kind}={','.join(stub.address for stub in stubs if stub.kind == kind)}" for kind in kinds]
-    plan = make_plan(ALL, read_upstreams(backends), address_from(f"127.0.0.1:{port}"), "/health/ready")
+    plan = make_plan(ALL, read_upstreams(backends), [address_from(f"127.0.0.1:{port}")], "/health/ready")
     command = write(form, folder, FORMATS[form](plan))
     front = Front(form, port, stubs)
     front.proxy = proxies.Proxy(command, folder, lambda: _is_up(front))

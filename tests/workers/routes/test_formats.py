@@ -13,19 +13,20 @@ from workers.routes.flows import all_flows
 from workers.routes.upstreams import BadUpstream, address_from, read_upstreams
 
 ADDRESSES = ["main=127.0.0.1:8001", "event_writer=127.0.0.1:8002,[::1]:8003", "sync=127.0.0.1:8004"]
+LISTEN = [address_from("127.0.0.1:8000"), address_from("[::1]:8000")]
 CHECKS = {"haproxy": ["-c"], "nginx": ["-t"], "envoy": ["--mode", "validate"]}
 
 
 @pytest.mark.parametrize("backends", [ADDRESSES, ["main=localhost:8001", "client=localhost:8002"]])
 @pytest.mark.parametrize("form", CHECKS)
 def test_its_own_program_accepts_it(form: str, backends: list[str], tmp_path: Path) -> None:
-    command = write(form, tmp_path, render(form, read_upstreams(backends), "127.0.0.1:8000"))
+    command = write(form, tmp_path, render(form, read_upstreams(backends), LISTEN))
     said = proxies.check([*command, *CHECKS[form]])
     assert "WARNING" not in said
 
 
 def test_names_as_in_kubernetes_are_the_default() -> None:
-    text = render("haproxy", read_upstreams())
+    text = render("haproxy", read_upstreams(), LISTEN)
     assert "synapse-like-event-writer:8008 resolvers cluster" in text
     by_template = read_upstreams(["sync=10.0.0.1:80"], "{kind}.matrix.svc:8008")
     assert [str(address) for kind in KINDS[:3] for address in by_template.addresses[kind]] == [
@@ -36,7 +37,7 @@ def test_names_as_in_kubernetes_are_the_default() -> None:
 
 
 def test_kinds_without_an_address_are_served_by_main() -> None:
-    text = render("haproxy", read_upstreams(["main=10.0.0.1:8008"]))
+    text = render("haproxy", read_upstreams(["main=10.0.0.1:8008"]), LISTEN)
     assert "backend main" in text
     assert "str(sync)" not in text
 
@@ -69,7 +70,7 @@ def test_the_command_prints_every_format_with_words_for_people(form: str, capsys
 
 
 def test_the_table_names_every_endpoint() -> None:
-    text = render("table", read_upstreams())
+    text = render("table", read_upstreams(), LISTEN)
     for flow in all_flows(ALL[:-1]):
         for method, path in flow.targets:
             assert f"{method:<6} {path}\n" in text
