@@ -150,13 +150,16 @@ def trusting() -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def listening(folder: Path, *hosts: str, name: str = "") -> AsyncIterator[RemoteServer]:
-    """A server on a loopback port, with a certificate for `hosts` (127.0.0.1 if none); its name is its address."""
+async def listening(folder: Path, *hosts: str, name: str = "", tls: Any = None) -> AsyncIterator[RemoteServer]:
+    """A server on a loopback port, with a certificate for `hosts` (127.0.0.1 if none); its name is its address.
+
+    `tls` is what Twisted listens with, if it is to be something else.
+    """
     server = RemoteServer(name or "unknown")
     site = Site(_Root(server))
     site.noisy = False
-    chain, key = certificates.issue(folder, *(hosts or ("127.0.0.1",)))
-    port: Any = reactor.listenSSL(0, site, tls_options(TlsFiles(chain, key)), interface="127.0.0.1")
+    options = tls or tls_options(TlsFiles(*certificates.issue(folder, *(hosts or ("127.0.0.1",)))))
+    port: Any = reactor.listenSSL(0, site, options, interface="127.0.0.1")
     server.port = port.getHost().port
     if not name:
         server.name = f"127.0.0.1:{server.port}"

@@ -47,7 +47,7 @@ def parts(
 ) -> Parts:
     """Build it all; `keys` are those of `FederationConfig`."""
     clock = clock or Clock(reactor)
-    config = FederationConfig(federation_custom_ca_list=(str(certificates.authority_file()),), **keys)  # type: ignore[arg-type]
+    config = FederationConfig(**{"federation_custom_ca_list": (str(certificates.authority_file()),), **keys})
     policy = ServerPolicy(config, OWN_NAME)
     connector = Connector(
         reactor, Dns(reactor, clock, [("127.0.0.1", dns_port)]), AddressRules(INTERNAL_NETWORKS, allowed)
