@@ -38,13 +38,22 @@ from synapse_like.features import (
     upgrade,
     voip,
 )
-from synapse_like.federation import outbound
+from synapse_like.federation import admission, inbound, joining, outbound, serving
 from synapse_like.toolkit.feature import Feature
+
+FEDERATION: Sequence[Feature] = (
+    federation.FEATURE,
+    outbound.FEATURE,
+    inbound.FEATURE,
+    serving.FEATURE,
+    admission.FEATURE,
+    joining.FEATURE,
+)
+"""What features find of other servers."""
 
 FEATURES: Sequence[Feature] = (
     server.FEATURE,
-    federation.FEATURE,
-    outbound.FEATURE,
+    *FEDERATION,
     accounts.FEATURE,
     sessions.FEATURE,
     uia.FEATURE,

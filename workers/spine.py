@@ -17,6 +17,7 @@ from replication.shards import LEASE_MS, Holdings
 from replication.streams import Storage, Stream
 from synapse_like.matrix.signing_keys import SigningKey
 from synapse_like.rooms import persist
+from synapse_like.rooms.arrival import Arrivals
 from synapse_like.rooms.creation import EventCreation, Identity, Numbers
 from synapse_like.rooms.event_store import EventStore
 from synapse_like.rooms.facts import EVENTS, EventFact
@@ -26,6 +27,8 @@ from synapse_like.rooms.hosts import RoomHosts
 from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.memberships import Memberships
 from synapse_like.rooms.numbers import KeyNumbers, NumberBlock, RoomNumbers
+from synapse_like.rooms.out_of_band import OutOfBand
+from synapse_like.rooms.outliers import Outliers
 from synapse_like.rooms.placement import Placement
 from synapse_like.rooms.ports import Notices, PersistEffect
 from synapse_like.rooms.receiving import EventReception
@@ -124,10 +127,15 @@ def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: On
     committer.on_fence_broken = partial(_distrust, live, {h.family.name: h for h in holdings}, on_lost)
     numbers = Numbers(KeyNumbers(kit.database), NumberBlock(kit.database, "event"), RoomNumbers(kit.database))
     placement = Placement(kit.database, events, numbers.keys, Resolver(events))
+    outliers = Outliers(kit.database, events, numbers, kit.clock)
+    arrivals = Arrivals(identity, live, room_log, numbers, events, outliers, placement, kit.clock)
     rooms = Rooms(
         identity=identity,
         creation=EventCreation(identity, live, room_log, numbers, events, kit.clock, notices),
         reception=EventReception(identity, live, room_log, numbers, events, placement, kit.clock, notices),
+        arrivals=arrivals,
+        outliers=outliers,
+        out_of_band=OutOfBand(kit.database, live, room_log, numbers, events, arrivals, kit.clock),
         live=live,
         events=events,
         memberships=Memberships(kit.database),

@@ -7,6 +7,11 @@
 * `live_rooms`     loading, keeping and dropping live rooms
 * `creation`       events made here: build, sign, check, accept
 * `receiving`      events made elsewhere: forks, merges, soft failure
+* `placement`      the state before an event from elsewhere, and whether it allows the event
+* `resolution`     resolving forks; `auth_graph` is walked for it
+* `outliers`       events without a place, stored in bulk
+* `arrival`        coming into a room of other servers
+* `out_of_band`    invites, knocks and refusals where this server is not in the room
 * `persist`        what one batch of events writes
 * `state_history`  the state at any point
 * `event_store`    stored events by id, with their client JSON

@@ -140,4 +140,5 @@ class Restore:
 
 
 def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """A text that the database can hold."""
+    return value.replace("\0", "") if isinstance(value, str) else None

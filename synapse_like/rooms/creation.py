@@ -139,13 +139,41 @@ class EventCreation:
             if room.turn.locked:
                 await room.unparked()
             prepared = await self._prepare(room, drafts)
-            if room.is_dropped or room.turn.locked:
+            if room.is_dropped:
                 continue
+            has_turn = room.turn.locked
+            if has_turn:
+                await room.turn.acquire()
             try:
-                return await self._build_and_store(room, drafts, prepared, transaction)
+                if has_turn:
+                    prepared = await self._prepare(room, drafts)
+                if not room.is_dropped:
+                    return await self._build_and_store(room, drafts, prepared, transaction)
             except Dropped:
                 if attempt == _TRIES:
                     raise
+            finally:
+                if has_turn:
+                    room.turn.release()
+        raise Dropped()
+
+    async def template(self, room_id: str, draft: Draft) -> dict[str, Any]:
+        """The PDU of a draft by a user of another server, who has to sign it: allowed now, without hashes and id.
+
+        Raises AuthError, NotFound.
+        """
+        pdu = dict((await self.propose(room_id, draft)).pdu)
+        return {key: value for key, value in pdu.items() if key not in ("hashes", "signatures", "event_id")}
+
+    async def propose(self, room_id: str, draft: Draft) -> Event:
+        """The event of a draft, signed by us and allowed now, which is not sent yet: others have to sign it, too."""
+        for _ in range(_TRIES):
+            room = await self._rooms.get(room_id)
+            if room.turn.locked:
+                await room.unparked()
+            prepared = await self._prepare(room, [draft])
+            if not room.is_dropped:
+                return self._event(room, draft, prepared.first_nid)
         raise Dropped()
 
     async def found_room(

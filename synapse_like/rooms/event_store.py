@@ -107,7 +107,7 @@ def from_fact(fact: EventFact) -> StoredEvent:
     )
 
 
-def _decoded(text: str) -> Any:
+def decoded(text: str) -> Any:
     """JSON as stored; rooms of old versions may hold numbers that a fast parser refuses."""
     try:
         return orjson.loads(text)
@@ -121,7 +121,7 @@ def stored(row: Row) -> StoredEvent:
         :12
     ]
     text, extras, _, version_name, shard, redaction_nid = row[12:18]
-    event = Event.restored(event_id, _decoded(text), room_version(version_name))
+    event = Event.restored(event_id, decoded(text), room_version(version_name))
     event.rejected = kind == Kind.REJECTED
     return StoredEvent(
         event=event if redaction_nid is None else event.redacted(),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from replication.reader import Reader
+from synapse_like.rooms.arrival import Arrivals
 from synapse_like.rooms.creation import Draft, EventCreation, Identity
 from synapse_like.rooms.event_store import EventStore, StoredEvent
 from synapse_like.rooms.families import RoomLog, UserLog
@@ -10,6 +11,8 @@ from synapse_like.rooms.hosts import RoomHosts
 from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.memberships import Memberships, RoomMember, UserRoom
 from synapse_like.rooms.numbers import KeyNumbers
+from synapse_like.rooms.out_of_band import OutOfBand
+from synapse_like.rooms.outliers import Outliers
 from synapse_like.rooms.receiving import EventReception
 
 __all__ = ["Draft", "Identity", "RoomMember", "Rooms", "StoredEvent", "UserRoom"]
@@ -21,6 +24,9 @@ class Rooms:
 
     * `creation`     send events as local users, found rooms
     * `reception`    take in events that were made elsewhere
+    * `arrivals`     make rooms of other servers live here
+    * `outliers`     store events without a place
+    * `out_of_band`  memberships of local users in rooms in which this server is not
     * `live`         live rooms of this owner (current state that is not membership, local members, power levels)
     * `events`       stored events by id
     * `memberships`  rooms of users, members of rooms
@@ -33,6 +39,9 @@ class Rooms:
     identity: Identity
     creation: EventCreation
     reception: EventReception
+    arrivals: Arrivals
+    outliers: Outliers
+    out_of_band: OutOfBand
     live: LiveRooms
     events: EventStore
     memberships: Memberships

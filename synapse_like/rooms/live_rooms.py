@@ -4,12 +4,12 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 import msgspec
-import orjson
 from twisted.internet.defer import Deferred
 
 from synapse_like.matrix.errors import NotFound
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
+from synapse_like.rooms.event_store import decoded
 from synapse_like.rooms.facts import Extremity, Head
 from synapse_like.rooms.live import LiveMember, LiveRoom, LiveState, RoomIdentity, TransactionKey
 from synapse_like.rooms.ports import Notices
@@ -150,6 +150,6 @@ def _head(row: Row) -> Head:
 def _state(identity: RoomIdentity, rows: list[Row]) -> dict[tuple[str, str], LiveState]:
     found = {}
     for event_nid, event_id, text in rows:
-        event = Event.restored(event_id, orjson.loads(text), identity.version)
+        event = Event.restored(event_id, decoded(text), identity.version)
         found[event.key] = LiveState(event, event_nid)
     return found

@@ -122,6 +122,10 @@ class Placement:
         """Run a function in a snapshot."""
         return self._database.read(function)
 
+    def write(self, function: Callable[[Transaction], T]) -> Awaitable[T]:
+        """Run a function in a short transaction of its own, for what no reader sees."""
+        return self._database.write(function)
+
     async def before(self, around: Surroundings, event: Event, trunk_version: int) -> Before:
         """The state before an event, computed from its predecessors' states."""
         states = around.states_before(event)

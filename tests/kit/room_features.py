@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet import reactor
 
+from synapse_like.catalogue import FEDERATION
 from synapse_like.features import accounts, directory, membership, reporting, room_creation, send, server, upgrade
 from synapse_like.matrix.filters import Filter
 from synapse_like.toolkit.feature import Built, Feature, Kit
@@ -54,6 +55,7 @@ FEATURES = (
     server.FEATURE,
     accounts.FEATURE,
     STAND_IN,
+    *FEDERATION,
     directory.FEATURE,
     membership.FEATURE,
     send.FEATURE,

@@ -13,16 +13,17 @@ from synapse_like.features.directory.errors import AliasTaken
 from synapse_like.features.directory.logic import Directory
 from synapse_like.features.directory.public_rooms import PublicRooms
 from synapse_like.features.directory.rules import Rules
+from synapse_like.federation.joining import RemoteAliases
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
 __all__ = ["FEATURE", "AliasTaken", "Directory", "PublicRooms"]
 
 
-def build(kit: Kit, rooms: Rooms) -> Built:
+def build(kit: Kit, rooms: Rooms, remote: RemoteAliases) -> Built:
     """Put the feature together."""
     config = kit.config[DirectoryConfig]
-    directory = Directory(rooms, kit.database, kit.clock, Rules(config.alias_creation_rules), config)
+    directory = Directory(rooms, kit.database, kit.clock, Rules(config.alias_creation_rules), config, remote)
     public_rooms = PublicRooms(rooms, kit.database, Rules(config.room_list_publication_rules), config)
     return Built(
         fronts=(directory, public_rooms),

@@ -50,8 +50,8 @@ class AliasApi:
     @endpoint("GET", client("/directory/room/{room_alias}"), auth=Auth.NONE)
     async def get_alias(self, request: Request) -> dict[str, Any]:
         """The room of an alias, and servers that know it."""
-        alias = request.params["room_alias"]
-        return {"room_id": await self._directory.resolve(alias), "servers": [alias.partition(":")[2]]}
+        room_id, servers = await self._directory.find(request.params["room_alias"])
+        return {"room_id": room_id, "servers": servers}
 
     @endpoint("PUT", client("/directory/room/{room_alias}"), body=AliasBody)
     async def put_alias(self, request: Request[AliasBody]) -> dict[str, Any]:

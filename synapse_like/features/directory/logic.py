@@ -6,8 +6,9 @@ from synapse_like.features.directory import sql
 from synapse_like.features.directory.config import DirectoryConfig
 from synapse_like.features.directory.errors import AliasTaken
 from synapse_like.features.directory.rules import Rules
+from synapse_like.federation.joining import RemoteAliases
 from synapse_like.matrix.errors import AuthError, Forbidden, InvalidParam, NotFound, RoomInUse
-from synapse_like.matrix.ids import parse_room_alias
+from synapse_like.matrix.ids import is_valid_room_id, parse_room_alias
 from synapse_like.rooms.front import Draft, Rooms
 from synapse_like.rooms.live import LiveRoom
 from synapse_like.toolkit.clock import Clock
@@ -15,6 +16,8 @@ from synapse_like.toolkit.db import Database
 from synapse_like.toolkit.http import Requester
 
 CANONICAL_ALIAS = "m.room.canonical_alias"
+MOST_SERVERS = 50
+"""How many servers are named for a room."""
 RESERVATION_MS = 10 * 60 * 1000
 """How long an alias stays reserved for a room whose creation came to nothing."""
 
@@ -22,8 +25,17 @@ RESERVATION_MS = 10 * 60 * 1000
 class Directory:
     """The aliases of this server."""
 
-    def __init__(self, rooms: Rooms, database: Database, clock: Clock, rules: Rules, config: DirectoryConfig) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        database: Database,
+        clock: Clock,
+        rules: Rules,
+        config: DirectoryConfig,
+        remote: RemoteAliases,
+    ) -> None:
         self._rooms = rooms
+        self._remote = remote
         self._database = database
         self._clock = clock
         self._rules = rules
@@ -37,12 +49,25 @@ class Directory:
             raise NotFound(f"There is no room alias {alias}")
         return found[0]
 
-    async def room_of(self, room_id_or_alias: str) -> str:
-        """The room that is meant by an id or an alias. Raises InvalidParam, NotFound."""
+    async def find(self, alias: str) -> tuple[str, list[str]]:
+        """The room that an alias of any server points to, and servers that are in it.
+
+        Raises InvalidParam, NotFound, and what asking another server raises.
+        """
+        _, server = parse_room_alias(alias)
+        own = self._rooms.identity.server_name
+        if server != own:
+            return await self._remote.resolve(alias)
+        room_id = await self.resolve(alias)
+        hosts = await self._rooms.hosts.of(room_id)
+        return room_id, [own, *sorted(host for host in hosts if host != own)][:MOST_SERVERS]
+
+    async def room_of(self, room_id_or_alias: str) -> tuple[str, list[str]]:
+        """The room that is meant by an id or an alias, and servers that are in it. Raises as `find` does."""
         if room_id_or_alias.startswith("#"):
-            return await self.resolve(room_id_or_alias)
-        if room_id_or_alias.startswith("!"):
-            return room_id_or_alias
+            return await self.find(room_id_or_alias)
+        if is_valid_room_id(room_id_or_alias) and "\0" not in room_id_or_alias:
+            return room_id_or_alias, []
         raise InvalidParam(f"{room_id_or_alias!r} is neither a room ID nor a room alias")
 
     async def aliases_of(self, room_id: str) -> list[str]:

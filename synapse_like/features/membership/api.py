@@ -12,6 +12,7 @@ from synapse_like.toolkit.http import Auth, Balance, Request, Timeout, client, e
 
 _ROOM = "/rooms/{room_id}"
 _EVENTS = ("events",)
+_MOST_SERVERS = 20
 
 
 class ReasonBody(msgspec.Struct):
@@ -62,8 +63,8 @@ class MembershipApi:
     )
     async def join_by_alias(self, request: Request[JoinBody]) -> dict[str, Any]:
         """Join a room by its id or alias."""
-        room_id = await self._directory.room_of(request.params["room_id_or_alias"])
-        return await self._join(request, room_id)
+        room_id, servers = await self._directory.room_of(request.params["room_id_or_alias"])
+        return await self._join(request, room_id, [*_via(request), *servers])
 
     @endpoint(
         "POST",
@@ -77,18 +78,21 @@ class MembershipApi:
     )
     async def join(self, request: Request[JoinBody]) -> dict[str, Any]:
         """Join a room by its id."""
-        return await self._join(request, request.params["room_id"])
+        return await self._join(request, request.params["room_id"], _via(request))
 
-    async def _join(self, request: Request[JoinBody], room_id: str) -> dict[str, Any]:
+    async def _join(self, request: Request[JoinBody], room_id: str, servers: list[str]) -> dict[str, Any]:
         body = request.body
-        await self._membership.join(request.requester, room_id, reason=body.reason, proof=body.third_party_signed)
+        await self._membership.join(
+            request.requester, room_id, reason=body.reason, proof=body.third_party_signed, servers=servers
+        )
         return {"room_id": room_id}
 
     @endpoint("POST", client("/knock/{room_id_or_alias}"), body=ReasonBody, writes=_EVENTS, timeout=Timeout.SLOW)
     async def knock(self, request: Request[ReasonBody]) -> dict[str, Any]:
         """Ask to be let in."""
-        room_id = await self._directory.room_of(request.params["room_id_or_alias"])
-        await self._membership.knock(request.requester, room_id, reason=request.body.reason)
+        room_id, found = await self._directory.room_of(request.params["room_id_or_alias"])
+        servers = [*_via(request), *found]
+        await self._membership.knock(request.requester, room_id, reason=request.body.reason, servers=servers)
         return {"room_id": room_id}
 
     @endpoint("POST", client(_ROOM + "/invite"), body=InviteBody, writes=_EVENTS, balance=Balance.ROOM)
@@ -144,6 +148,11 @@ class MembershipApi:
         room_id, target = request.params["room_id"], _target(request)
         await self._membership.unban(request.requester, room_id, target, reason=request.body.reason)
         return {}
+
+
+def _via(request: Request[Any]) -> list[str]:
+    """The servers that the client thinks are in the room; `server_name` is how old clients say it."""
+    return [*request.query.getall("via"), *request.query.getall("server_name")][:_MOST_SERVERS]
 
 
 def _target(request: Request[TargetBody]) -> str:

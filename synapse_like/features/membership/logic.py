@@ -4,7 +4,8 @@ Whether a change is allowed is decided by the authorization rules when the event
 before: limits, the state that the invited see, who vouches for a restricted join, and what a repeat means.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +14,19 @@ from synapse_like.features.membership.config import MembershipConfig
 from synapse_like.features.membership.guests import GUEST, are_welcome, guests_in, mark_of
 from synapse_like.features.membership.limits import MembershipLimits
 from synapse_like.features.membership.profile import ProfileOf, no_profile
-from synapse_like.features.membership.restricted import authoriser_of_join
 from synapse_like.features.membership.stripped import StrippedState
 from synapse_like.features.membership.third_party import invite_by_proof
+from synapse_like.federation.joining import RemoteMembership
 from synapse_like.matrix.errors import BadJson, BadState, Forbidden, InvalidParam, MatrixError, Unknown
 from synapse_like.matrix.ids import is_valid_user_id
 from synapse_like.rooms.front import Draft, Rooms
 from synapse_like.rooms.live import MEMBER, LiveRoom
+from synapse_like.rooms.restricted import authoriser_of_join
 from synapse_like.toolkit.db import Database
 from synapse_like.toolkit.http import Requester
 from synapse_like.toolkit.locks import KeyedLocks
+
+logger = logging.getLogger(__name__)
 
 MEMBERSHIPS = frozenset({"join", "invite", "knock", "leave", "ban"})
 _PRESENT = ("join", "invite", "knock")
@@ -49,7 +53,9 @@ class Membership:
         limits: MembershipLimits,
         stripped: StrippedState,
         config: MembershipConfig,
+        remote: RemoteMembership,
     ) -> None:
+        self._remote = remote
         self.limits = limits
         self.stripped = stripped
         self.profile_of: ProfileOf = no_profile
@@ -65,25 +71,40 @@ class Membership:
         *,
         reason: str | None = None,
         proof: Mapping[str, Any] | None = None,
+        servers: Sequence[str] = (),
     ) -> None:
-        """Join a room; nothing happens if the user is in it. `proof` is the `third_party_signed` of the request.
+        """Join a room; nothing happens if the user is in it. `proof` is the `third_party_signed` of the request,
+        `servers` may help if this server is not in the room.
 
-        Raises NotFound, Forbidden, LimitExceeded, GuestAccessForbidden, UnableToGrantJoin.
+        Raises NotFound, Forbidden, LimitExceeded, GuestAccessForbidden, UnableToGrantJoin, what other servers say.
         """
+        if not await self._remote.is_here(room_id):
+            self.limits.check_remote_join(requester)
+            guest = GUEST if requester.is_guest else {}
+            content = {**(await self.profile_of(requester.user_id)).content(), **_reason(reason), **guest}
+            if await self._remote.join(room_id, requester.user_id, list(servers), content) is not None:
+                return
         await self._join(requester, room_id, _reason(reason), proof)
 
     async def invite(
         self, requester: Requester, room_id: str, target: str, *, reason: str | None = None, is_direct: bool = False
     ) -> None:
-        """Invite a local user. Raises NotFound, Forbidden, InvalidParam, LimitExceeded."""
+        """Invite a user. Raises NotFound, Forbidden, InvalidParam, LimitExceeded, what the user's server says."""
         room = await self._room(room_id, target)
         _require_joined(room, requester.user_id)
         direct = {"is_direct": True} if is_direct else {}
         await self._invite(requester, room, target, _reason(reason) | direct)
 
-    async def knock(self, requester: Requester, room_id: str, *, reason: str | None = None) -> None:
-        """Ask to be let in. Raises NotFound, Forbidden, LimitExceeded."""
-        await self._knock(requester, await self._room(room_id), _reason(reason))
+    async def knock(
+        self, requester: Requester, room_id: str, *, reason: str | None = None, servers: Sequence[str] = ()
+    ) -> None:
+        """Ask to be let in. Raises NotFound, Forbidden, LimitExceeded, what other servers say."""
+        if await self._remote.is_here(room_id):
+            await self._knock(requester, await self._room(room_id), _reason(reason))
+            return
+        self.limits.check_remote_join(requester)
+        content = {**(await self.profile_of(requester.user_id)).content(), **_reason(reason)}
+        await self._remote.knock(room_id, requester.user_id, list(servers), content)
 
     async def leave(self, user_id: str, room_id: str, *, reason: str | None = None) -> None:
         """Leave a room, refuse an invite or take a knock back; nothing happens if the user has left.
@@ -91,10 +112,14 @@ class Membership:
         Raises NotFound, Forbidden.
         """
         async with self._turns.hold(f"{room_id} {user_id}"):
-            room = await self._room(room_id)
-            if room.membership_of(user_id) == "leave":
-                return
-            await self._send(Change(room, user_id, user_id, "leave", _reason(reason)))
+            if not await self._remote.is_here(room_id):
+                if await self._rooms.memberships.of(user_id, room_id) not in ("leave", "ban"):
+                    await self._remote.leave(room_id, user_id, _reason(reason))
+            else:
+                room = await self._room(room_id)
+                if room.membership_of(user_id) == "leave":
+                    return
+                await self._send(Change(room, user_id, user_id, "leave", _reason(reason)))
         if self._config.forget_rooms_on_leave:
             await self.forget(user_id, room_id)
 
@@ -109,8 +134,10 @@ class Membership:
 
     async def forget(self, user_id: str, room_id: str) -> None:
         """Forget a room that the user has left. Raises Unknown if the user has not left it, NotFound."""
-        room = await self._room(room_id)
-        membership = room.membership_of(user_id)
+        if await self._remote.is_here(room_id):
+            membership = (await self._room(room_id)).membership_of(user_id)
+        else:
+            membership = await self._rooms.memberships.of(user_id, room_id)
         if membership in _PRESENT:
             raise Unknown("You have not left this room")
         if membership is None:
@@ -190,6 +217,17 @@ class Membership:
         profile = (await self.profile_of(target)).content() if self._config.include_profile_data_on_invite else {}
         return {"membership": "invite", **profile, **direct}
 
+    async def invite_others(self, sender: str, room_id: str, targets: Sequence[str], *, is_direct: bool) -> None:
+        """Invite the users of other servers among those for whom a room was made; whoever cannot be is passed over."""
+        others = [target for target in targets if not self.limits.is_local(target)]
+        shown = self.stripped.of_room(await self._room(room_id), sender) if others else []
+        for target in others:
+            content = await self.invite_content(target, is_direct=is_direct)
+            try:
+                await self._remote.invite(room_id, sender, target, content, shown)
+            except MatrixError as error:
+                logger.warning("%s could not be invited to the new room %s: %s", target, room_id, error)
+
     async def _join(
         self,
         requester: Requester,
@@ -221,8 +259,10 @@ class Membership:
         self.limits.check_invites(requester, room.identity.room_id, [target])
         sender = requester.user_id
         full = {**await self.invite_content(target), **content}
-        extras = {"invite_room_state": self.stripped.of_room(room, sender)}
-        return await self._send(Change(room, sender, target, "invite", full), extras)
+        shown = self.stripped.of_room(room, sender)
+        if not self.limits.is_local(target):
+            return await self._remote.invite(room.identity.room_id, sender, target, full, shown)
+        return await self._send(Change(room, sender, target, "invite", full), {"invite_room_state": shown})
 
     async def _knock(self, requester: Requester, room: LiveRoom, content: Mapping[str, Any]) -> str:
         user_id = requester.user_id

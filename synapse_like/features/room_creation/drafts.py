@@ -26,6 +26,11 @@ class Plan:
     alias: str | None = None
     level_overrides: Mapping[str, Any] | None = None
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether it is a conversation with those who are invited."""
+        return self.order.is_direct is True
+
 
 def create_draft(plan: Plan) -> Draft:
     """The event that makes the room. Raises InvalidRoomState."""
@@ -58,12 +63,12 @@ async def state_drafts(plan: Plan, membership: Membership) -> list[Draft]:
 
 
 async def invite_drafts(plan: Plan, state: Sequence[Draft], membership: Membership) -> list[Draft]:
-    """The invites. `state` is all that comes before: those who are invited are shown a part of it."""
+    """The invites of local users. `state` is all that comes before: they are shown a part of it."""
     known = [(draft.type, draft.state_key or "", draft.sender, draft.content) for draft in state]
     shown = membership.stripped.of_state(known, plan.creator)
     drafts = []
-    for target in plan.order.invited:
-        content = await membership.invite_content(target, is_direct=plan.order.is_direct is True)
+    for target in filter(membership.limits.is_local, plan.order.invited):
+        content = await membership.invite_content(target, is_direct=plan.is_direct)
         drafts.append(
             Draft(
                 type=MEMBER,

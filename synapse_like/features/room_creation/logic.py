@@ -106,6 +106,8 @@ class RoomCreation:
         invites = await invite_drafts(plan, [create, *state], self._membership)
         room_id = None if plan.version.domainless_room_id else self.fresh_room_id()
         try:
-            return await self._rooms.creation.found_room(plan.version, room_id, create, [*state, *invites])
+            room_id = await self._rooms.creation.found_room(plan.version, room_id, create, [*state, *invites])
         except AuthError as error:
             raise InvalidRoomState(error.message) from error
+        await self._membership.invite_others(plan.creator, room_id, plan.order.invited, is_direct=plan.is_direct)
+        return room_id

@@ -73,6 +73,14 @@ _JOINED = {
     }
     for engine, membership in _MEMBERSHIP.items()
 }
+_OF_SERVER = {
+    is_now: start
+    + """ SELECT k.state_key, e.json FROM state
+        JOIN state_keys k ON k.key_nid = state.key_nid AND k.type = 'm.room.member'
+            AND k.state_key LIKE :pattern ESCAPE '\\'
+        JOIN events e ON e.event_nid = state.event_nid"""
+    for is_now, start in ((True, _NOW), (False, _THEN))
+}
 _BETWEEN = """
     SELECT k.type, k.state_key, was.event_id, became.event_id FROM (
         SELECT DISTINCT t.key_nid FROM state_trunk t
@@ -125,6 +133,12 @@ def ids(transaction: Transaction, point: Point, part: Part) -> list[Row]:
 def events(transaction: Transaction, point: Point, part: Part) -> list[Row]:
     """The events of a state, as `timeline.whole_event` takes them."""
     return transaction.all(_EVENTS[point.is_now], **_values(point, part))
+
+
+def members_of_server(transaction: Transaction, point: Point, server_name: str) -> list[Row]:
+    """(user, JSON of the membership event) of the users of one server in a state."""
+    pattern = "%:" + server_name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return transaction.all(_OF_SERVER[point.is_now], pattern=pattern, **_values(point, _MEMBERS_ALONE))
 
 
 def joined(transaction: Transaction, point: Point) -> list[str]:

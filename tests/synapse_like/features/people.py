@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from twisted.internet import reactor
 
+from synapse_like.catalogue import FEDERATION
 from synapse_like.features import (
     account_data,
     accounts,
@@ -55,7 +56,7 @@ def _build(kit: Kit) -> Built:
     return Built(fronts=[Names()])
 
 
-FEATURES = (*(module.FEATURE for module in MODULES), Feature(name="names", build=_build, package="tests"))
+FEATURES = (*FEDERATION, *(module.FEATURE for module in MODULES), Feature(name="names", build=_build, package="tests"))
 
 
 class People(TestServer):

@@ -5,7 +5,7 @@ Source: Client-Server API, "Restricted rooms"; Room Versions 8 and 10.
 
 from collections.abc import Iterator, Sequence
 
-from synapse_like.matrix.errors import Forbidden, UnableToGrantJoin
+from synapse_like.matrix.errors import Forbidden, UnableToAuthoriseJoin, UnableToGrantJoin
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.live import LiveRoom
 
@@ -40,17 +40,24 @@ def allowed_rooms(room: LiveRoom) -> Iterator[str]:
 async def authoriser_of_join(room: LiveRoom, user_id: str, rooms: Rooms) -> str | None:
     """The local user who vouches for a join; None if nobody has to.
 
-    Raises Forbidden if the user belongs to none of the rooms, UnableToGrantJoin if no local user may invite.
+    Raises Forbidden if the user belongs to none of the rooms, UnableToAuthoriseJoin if this server is in none of them,
+    UnableToGrantJoin if no local user may invite.
     """
     if not is_restricted(room) or room.membership_of(user_id) in ("invite", "join", "ban"):
         return None
-    if not await _belongs_to_any(list(allowed_rooms(room)), user_id, rooms):
+    allowed = list(allowed_rooms(room))
+    if not await _belongs_to_any(allowed, user_id, rooms):
+        server_name = rooms.identity.server_name
+        if allowed and not any([await rooms.hosts.has(room_id, server_name) for room_id in allowed]):
+            raise UnableToAuthoriseJoin()
         raise Forbidden("You belong to none of the rooms whose members may join this one")
-    levels = room.power_levels
+    levels, suffix = room.power_levels, ":" + rooms.identity.server_name
     able = [
         member.user_id
         for member in room.members.values()
-        if member.membership == "join" and levels.of(member.user_id) >= levels.invite
+        if member.membership == "join"
+        and member.user_id.endswith(suffix)
+        and levels.of(member.user_id) >= levels.invite
     ]
     if not able:
         raise UnableToGrantJoin()
@@ -59,7 +66,7 @@ async def authoriser_of_join(room: LiveRoom, user_id: str, rooms: Rooms) -> str 
 
 async def _belongs_to_any(room_ids: Sequence[str], user_id: str, rooms: Rooms) -> bool:
     """Whether the user has joined one of the rooms; live rooms know before readers do."""
-    live = [room for room_id in room_ids if (room := rooms.live.peek(room_id)) is not None]
+    live = [room for room_id in room_ids if (room := rooms.live.peek(room_id)) is not None and user_id in room.members]
     if any(room.membership_of(user_id) == "join" for room in live):
         return True
     known = {room.identity.room_id for room in live}

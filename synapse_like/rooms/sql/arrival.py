@@ -1,0 +1,39 @@
+"""SQL: the state of a room that is about to become live here, written in bulk."""
+
+from collections.abc import Sequence
+
+from synapse_like.rooms.sql import numbers as numbers_sql
+from synapse_like.rooms.sql import state as state_sql
+from synapse_like.toolkit.db import Transaction
+from synapse_like.toolkit.db.transaction import Row
+
+_HAS_HEAD = "SELECT 1 FROM room_heads WHERE room_nid = :room_nid"
+_FORGET = (
+    "DELETE FROM state_trunk WHERE room_nid = :room_nid",
+    "DELETE FROM current_state WHERE room_nid = :room_nid",
+    "DELETE FROM members WHERE room_nid = :room_nid AND is_local = 0",
+)
+_COUNT = "SELECT count(*) FROM current_state WHERE room_nid = :room_nid"
+
+room = numbers_sql.room
+"""A room's number, version and shard."""
+
+
+def forget_attempt(transaction: Transaction, room_nid: int) -> None:
+    """Take away what was written for a room that has not become live."""
+    if transaction.one(_HAS_HEAD, room_nid=room_nid) is None:
+        for statement in _FORGET:
+            transaction.run(statement, room_nid=room_nid)
+
+
+def add_state(transaction: Transaction, trunk: Sequence[Row], current: Sequence[Row], members: Sequence[Row]) -> None:
+    """Write members of other servers: rows of the trunk, of the current state, of the members."""
+    state_sql.add_trunk(transaction, trunk)
+    state_sql.set_current(transaction, current, [])
+    state_sql.set_members(transaction, members, [])
+
+
+def count_of_state(transaction: Transaction, room_nid: int) -> int:
+    """How many keys the current state has."""
+    row = transaction.one(_COUNT, room_nid=room_nid)
+    return int(row[0]) if row else 0
