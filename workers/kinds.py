@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from replication.streams import Family
+from synapse_like.federation.outbound import DESTINATION
 from synapse_like.rooms.families import ROOM, USER
 from synapse_like.toolkit.http.endpoint import Balance, Endpoint
 
@@ -37,8 +38,12 @@ EVENT_WRITER: Final = Kind(
 )
 SYNC: Final = Kind("sync", "answers the long polls of /sync", metrics_port=9102)
 CLIENT: Final = Kind("client", "owns users, and answers all other requests of clients", (USER,), metrics_port=9103)
+FEDERATION_RECEIVER: Final = Kind("federation_receiver", "answers other servers", metrics_port=9104)
+FEDERATION_SENDER: Final = Kind(
+    "federation_sender", "sends to other servers, each of which one process owns", (DESTINATION,), False, False, 9105
+)
 
-KINDS: Final = (MAIN, EVENT_WRITER, SYNC, CLIENT)
+KINDS: Final = (MAIN, EVENT_WRITER, SYNC, CLIENT, FEDERATION_RECEIVER, FEDERATION_SENDER)
 
 _BY_NAME: Final = {kind.name: kind for kind in KINDS}
 _OF_OTHER_SERVERS: Final = frozenset({"federation", "openid", "keys"})
@@ -59,9 +64,10 @@ def kind_for(endpoint: Endpoint) -> Kind:
     """The kind that an endpoint's requests are sent to.
 
     What writes in a room goes where rooms are owned, what other servers ask for to `federation_receiver`, the rest to
-    the pool that the endpoint names. `client` serves what has no kind of its own.
+    the kind that the endpoint names as its pool. `client` serves what has no kind of its own.
     """
+    if endpoint.resource in _OF_OTHER_SERVERS:
+        return FEDERATION_RECEIVER
     if endpoint.writes and endpoint.balance is Balance.ROOM:
         return EVENT_WRITER
-    name = "federation_receiver" if endpoint.resource in _OF_OTHER_SERVERS else endpoint.pool
-    return _BY_NAME.get(name, CLIENT)
+    return _BY_NAME.get(endpoint.pool, CLIENT)

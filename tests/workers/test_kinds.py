@@ -3,9 +3,21 @@
 import pytest
 
 from replication.streams import Family
+from synapse_like.federation.outbound import DESTINATION
 from synapse_like.rooms.families import ROOM, USER
 from synapse_like.toolkit.http.endpoint import Balance, Endpoint
-from workers.kinds import CLIENT, EVENT_WRITER, KINDS, MAIN, SYNC, kind_for, kind_named, owner_of
+from workers.kinds import (
+    CLIENT,
+    EVENT_WRITER,
+    FEDERATION_RECEIVER,
+    FEDERATION_SENDER,
+    KINDS,
+    MAIN,
+    SYNC,
+    kind_for,
+    kind_named,
+    owner_of,
+)
 from workers.map import endpoints
 
 
@@ -19,6 +31,7 @@ def test_a_kind_is_found_by_its_name_and_has_a_port_of_its_own():
 def test_families_have_an_owner():
     assert owner_of(ROOM) is EVENT_WRITER
     assert owner_of(USER) is CLIENT
+    assert owner_of(DESTINATION) is FEDERATION_SENDER
     assert owner_of(Family("something new")) is MAIN
 
 
@@ -30,6 +43,8 @@ def test_families_have_an_owner():
         ({"writes": ("devices",), "balance": Balance.USER}, CLIENT),
         ({"balance": Balance.ROOM}, CLIENT),
         ({"pool": "sync", "balance": Balance.USER}, SYNC),
+        ({"resource": "federation", "writes": ("events",), "balance": Balance.ROOM}, FEDERATION_RECEIVER),
+        ({"resource": "keys"}, FEDERATION_RECEIVER),
         ({"pool": "of a kind that is not there yet"}, CLIENT),
     ],
 )

@@ -65,8 +65,7 @@ def read_upstreams(backends: Iterable[str] = (), dns: str | None = None) -> Upst
     if dns is None and not named:
         dns = DEFAULT_DNS
     if dns is not None:
-        by_name = {kind: (address_from(dns.replace("{kind}", kind.name.replace("_", "-"))),) for kind in KINDS}
-        named = {**by_name, **named}
+        named = {**{kind: (_by_template(dns, kind),) for kind in KINDS if kind.serves_requests}, **named}
     if MAIN not in named:
         raise BadUpstream("main must have an address: it takes the requests of kinds that have no process")
     return Upstreams(named)
@@ -83,11 +82,15 @@ def address_from(text: str) -> Address:
     return Address(host, int(port))
 
 
+def _by_template(dns: str, kind: Kind) -> Address:
+    return address_from(dns.replace("{kind}", kind.name.replace("_", "-")))
+
+
 def _read_backend(text: str) -> tuple[Kind, tuple[Address, ...]]:
     name, _, listed = text.partition("=")
-    kinds = {kind.name: kind for kind in KINDS}
+    kinds = {kind.name: kind for kind in KINDS if kind.serves_requests}
     if name not in kinds:
-        raise BadUpstream(f"{name} is no kind of process; there are {', '.join(kinds)}")
+        raise BadUpstream(f"{name} is no kind of process that takes requests; there are {', '.join(kinds)}")
     addresses = tuple(address_from(each) for each in listed.split(","))
     if len(addresses) > _MOST_ADDRESSES:
         raise BadUpstream(f"{name} has more than {_MOST_ADDRESSES} addresses; use a name that resolves to them")

@@ -47,7 +47,7 @@ def places(counts: Mapping[Kind, int], first_port: int) -> list[Place]:
 
 def upstreams_of(found: Sequence[Place]) -> Upstreams:
     """Where a proxy finds them."""
-    kinds = dict.fromkeys(place.kind for place in found)
+    kinds = dict.fromkeys(place.kind for place in found if place.kind.serves_requests)
     return Upstreams({kind: tuple(place.listen for place in found if place.kind is kind) for kind in kinds})
 
 

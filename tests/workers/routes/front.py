@@ -19,7 +19,9 @@ from workers.routes.command import FORMATS
 from workers.routes.plan import make_plan
 from workers.routes.upstreams import address_from, read_upstreams
 
-BY_ORIGIN = Endpoint("PUT", ("/_matrix/federation/v1/example/{transaction_id}",), balance=Balance.ORIGIN)
+BY_ORIGIN = Endpoint(
+    "PUT", ("/_matrix/federation/v1/example/{transaction_id}",), balance=Balance.ORIGIN, resource="federation"
+)
 ALL = [*(endpoint for _, endpoint in endpoints()), BY_ORIGIN]
 NGINX = """\
 daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr;
@@ -87,7 +89,8 @@ class Front:
 
 def stand_ins() -> list[Stub]:
     """Two of each kind, one of main."""
-    return [Stub(kind.name, f"{kind.name}{n}") for kind in KINDS for n in ((1,) if kind is MAIN else (1, 2))]
+    kinds = [kind for kind in KINDS if kind.serves_requests]
+    return [Stub(kind.name, f"{kind.name}{n}") for kind in kinds for n in ((1,) if kind is MAIN else (1, 2))]
 
 
 @contextmanager

@@ -105,7 +105,7 @@ def test_another_server_sticks_by_its_name(front: Front) -> None:
         names = {front.who("PUT", path, Authorization=header)["name"] for header in headers}
         assert len(names) == 1, (number, names)
         homes |= names
-    assert homes == {"client1", "client2"}
+    assert homes == {"federation_receiver1", "federation_receiver2"}
 
 
 def test_requests_without_a_key_are_shared(front: Front) -> None:
