@@ -5,7 +5,7 @@ Each goes away when the feature comes.
 
 from typing import Any
 
-from synapse_like.matrix.errors import NotFound, Unrecognized
+from synapse_like.matrix.errors import Unrecognized
 from synapse_like.toolkit.http.endpoint import Auth, endpoint
 from synapse_like.toolkit.http.paths import client, client_v1
 from synapse_like.toolkit.http.request import Request
@@ -30,11 +30,6 @@ class EmptyAnswersApi:
     async def pushers(self, request: Request[Any]) -> dict[str, Any]:
         """Where notifications are pushed to."""
         return {"pushers": []}
-
-    @endpoint("GET", client("/room_keys/version"))
-    async def key_backup(self, request: Request[Any]) -> dict[str, Any]:
-        """Which backup of keys is current."""
-        raise NotFound("No current backup version")
 
     @endpoint("GET", client_v1("/auth_metadata", unstable="org.matrix.msc2965"), auth=Auth.NONE)
     async def auth_metadata(self, request: Request[Any]) -> dict[str, Any]:
