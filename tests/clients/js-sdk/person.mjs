@@ -12,9 +12,11 @@ const QUIET = { trace: noWords, debug: noWords, info: noWords, warn: noWords, er
 
 export class Person {
     // `requests` holds what was asked of the server and the status of each reply, in order.
-    constructor(url, name) {
+    // `options` go to the library's client as they are.
+    constructor(url, name, options = {}) {
         this.url = url;
         this.name = name;
+        this.options = options;
         this.requests = [];
         this.visitor = this.client = this.#open({});
     }
@@ -47,7 +49,7 @@ export class Person {
 
     async until(isSo, what) {
         const deadline = performance.now() + PATIENCE_MS;
-        while (!isSo()) {
+        while (!(await isSo())) {
             assert.ok(performance.now() < deadline, `${this.name} waited in vain: ${what}`);
             assert.notEqual(this.client.getSyncState(), SyncState.Error, `${this.name} cannot sync`);
             await delay(5);
@@ -84,7 +86,7 @@ export class Person {
 
     #open(session) {
         const fetchFn = (resource, options) => this.#fetch(resource, options);
-        return createClient({ baseUrl: this.url, fetchFn, logger: QUIET, ...session });
+        return createClient({ baseUrl: this.url, fetchFn, logger: QUIET, ...this.options, ...session });
     }
 
     async #fetch(resource, options) {

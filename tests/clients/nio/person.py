@@ -49,7 +49,7 @@ class Person:
         self.left: set[str] = set()
         self._changed = asyncio.Condition()
         self._loop: asyncio.Task[None] | None = None
-        self.client.add_event_callback(self._take_in, Event)
+        self._listen()
 
     @property
     def user_id(self) -> str:
@@ -102,6 +102,12 @@ class Person:
         """The bodies of all messages that arrived in a room, in order."""
         return [event.body for event in self.events.get(room_id, []) if isinstance(event, RoomMessageText)]
 
+    def _listen(self) -> None:
+        self.client.add_event_callback(self._take_in, Event)
+
+    async def _upkeep(self) -> None:
+        """What is to be done after every sync."""
+
     def _take_in(self, room: MatrixRoom, event: Event) -> None:
         self.events.setdefault(room.room_id, []).append(event)
 
@@ -111,6 +117,7 @@ class Person:
             while True:
                 self.left.update(good(await self.client.sync(**options)).rooms.leave)
                 options = {"timeout": LONG_POLL_MS}
+                await self._upkeep()
                 await self._tell()
         finally:
             await self._tell()
