@@ -52,11 +52,16 @@ class KeyUploads:
             raise InvalidParam("Keys belong to a device, and this session has none")
         return await self.store(requester.user_id, device_id, upload)
 
-    async def store(self, user_id: str, device_id: str, upload: Upload) -> dict[str, int]:
-        """Store keys of a device; the same."""
+    def check(self, user_id: str, device_id: str, upload: Upload) -> tuple[str | None, list[Key], list[Key]]:
+        """The device's keys, one-time keys and fallback keys of an upload. Raises what is wrong with them."""
         keys = parsed_keys("one_time_keys", dict(upload.one_time_keys))
         fallbacks = parsed_fallbacks("fallback_keys", dict(upload.fallback_keys))
         text = None if upload.device_keys is None else checked_device_keys(upload.device_keys, user_id, device_id)
+        return text, keys, fallbacks
+
+    async def store(self, user_id: str, device_id: str, upload: Upload) -> dict[str, int]:
+        """Store keys of a device; the same."""
+        text, keys, fallbacks = self.check(user_id, device_id, upload)
         async with self._tools.devices.locks.hold(user_id):
             return await self._store(user_id, device_id, text, keys, fallbacks)
 

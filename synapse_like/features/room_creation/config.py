@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from synapse_like.matrix.room_versions import DEFAULT_ROOM_VERSION, ROOM_VERSIONS
 from synapse_like.toolkit.config import option
@@ -16,6 +16,15 @@ class RoomCreationConfig:
     default_power_level_content_override: dict[str, Any] = option(
         {}, "For each preset, keys of the power levels of new rooms that replace the usual ones."
     )
+
+    encryption_enabled_by_default_for_room_type: Literal["off", "invite", "all", False] = option(
+        "off", "Which new rooms are encrypted unless their creator says how: all, those by invitation, or none (off)."
+    )
+
+    def is_encrypted(self, preset: str) -> bool:
+        """Whether a new room is encrypted from its beginning."""
+        chosen = self.encryption_enabled_by_default_for_room_type
+        return chosen == "all" or (chosen == "invite" and preset != "public_chat")
 
     def check(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with the values."""

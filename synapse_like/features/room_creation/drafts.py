@@ -14,6 +14,8 @@ from synapse_like.rooms.live import MEMBER
 
 CREATE = "m.room.create"
 POWER_LEVELS = "m.room.power_levels"
+ENCRYPTION = "m.room.encryption"
+MEGOLM = "m.megolm.v1.aes-sha2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Plan:
     creator: str
     alias: str | None = None
     level_overrides: Mapping[str, Any] | None = None
+    is_encrypted: bool = False
+    """Whether the room is encrypted unless the order says how."""
 
     @property
     def is_direct(self) -> bool:
@@ -57,7 +61,7 @@ async def state_drafts(plan: Plan, membership: Membership) -> list[Draft]:
     contents = [(POWER_LEVELS, "", _power_levels(plan))]
     if plan.alias is not None:
         contents.append(("m.room.canonical_alias", "", {"alias": plan.alias}))
-    contents += _chosen_state(plan.order)
+    contents += _chosen_state(plan.order, plan.is_encrypted)
     drafts += [Draft(type=kind, sender=plan.creator, state_key=key, content=content) for kind, key, content in contents]
     return drafts
 
@@ -92,7 +96,7 @@ def _power_levels(plan: Plan) -> dict[str, Any]:
     return initial_power_levels(plan.version, plan.creator, equals, rules, overrides)
 
 
-def _chosen_state(order: RoomOrder) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _chosen_state(order: RoomOrder, is_encrypted: bool) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Preset, initial state, name and topic; what comes later in this list stands in for the same key before."""
     initial = _checked(order.initial_state or ())
     named: dict[str, dict[str, Any]] = {}
@@ -103,6 +107,8 @@ def _chosen_state(order: RoomOrder) -> Iterator[tuple[str, str, dict[str, Any]]]
     for kind, content in PRESETS[order.chosen_preset].state.items():
         if (kind, "") not in initial:
             yield kind, "", content
+    if is_encrypted and (ENCRYPTION, "") not in initial and (order.creation_content or {}).get("type") != "m.space":
+        yield ENCRYPTION, "", {"algorithm": MEGOLM}
     for (kind, key), content in initial.items():
         if key != "" or kind not in named:
             yield kind, key, content

@@ -88,6 +88,7 @@ class RoomCreation:
             creator=requester.user_id,
             alias=f"#{name}:{self._rooms.identity.server_name}" if name else None,
             level_overrides=overrides.get(order.chosen_preset),
+            is_encrypted=self._tools.config.is_encrypted(order.chosen_preset),
         )
 
     async def _found_with_alias(self, requester: Requester, plan: Plan, alias: str) -> str:

@@ -1,16 +1,18 @@
 """A user's devices: looking at them, renaming them, and ending them with all their tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+from replication.batch import Extra
 from replication.log import Pair
+from replication.owned import owned
 from synapse_like.features.sessions import sql
 from synapse_like.features.sessions.facts import Device, DeviceFact, RevocationFact
 from synapse_like.features.sessions.sightings import Sightings
 from synapse_like.features.sessions.stream import DEVICES, TOKENS
-from synapse_like.matrix.errors import NotFound
-from synapse_like.rooms.families import UserLog
+from synapse_like.matrix.errors import InvalidParam, NotFound
+from synapse_like.rooms.families import USER, UserLog
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.locks import KeyedLocks
@@ -40,7 +42,8 @@ class Devices:
 
     `on_revoked` is called with a user whose tokens were revoked, before the reply. `locks` are held, by user id, by
     whoever changes devices or tokens: a session that is just being refreshed cannot outlive its device. `companions`
-    are filled in while the server is built.
+    and `never_stale` (which of a user's devices are kept however long nobody sees them) are filled in while the server
+    is built.
     """
 
     def __init__(self, database: Database, log: UserLog, clock: Clock, sightings: Sightings) -> None:
@@ -50,6 +53,7 @@ class Devices:
         self._sightings = sightings
         self.on_revoked: list[Callable[[str], object]] = []
         self.companions: list[Companion] = []
+        self.never_stale: list[Callable[[str], Awaitable[set[str]]]] = []
         self.locks = KeyedLocks()
 
     async def all(self, user_id: str) -> list[Device]:
@@ -87,6 +91,30 @@ class Devices:
             ended = [device.device_id for device in await self.all(user_id) if device.device_id in wanted]
             if ended:
                 await self._end(user_id, ended)
+
+    async def stale(self, before_ms: int) -> dict[str, list[str]]:
+        """Devices by user that were not seen since a time, and did not begin after it either; some of them."""
+        found: dict[str, list[str]] = {}
+        for user_id, device_id in await self._database.read(lambda txn: sql.stale_devices(txn, before_ms)):
+            found.setdefault(user_id, []).append(device_id)
+        return found
+
+    @owned(USER, "user_id")
+    async def delete_stale(self, user_id: str, device_ids: list[str], before_ms: int) -> None:
+        """End those of the devices that nobody has seen meanwhile either."""
+        for keep in self.never_stale:
+            device_ids = [device_id for device_id in device_ids if device_id not in await keep(user_id)]
+        seen = {device_id: self._sightings.peek(user_id, device_id) for device_id in device_ids}
+        await self.delete(user_id, [each for each, last in seen.items() if last is None or last.seen_ms < before_ms])
+
+    async def add(self, user_id: str, device_id: str, display_name: str | None, extra: Extra) -> None:
+        """Make a device without a session; `extra` runs in the same transaction. Raises InvalidParam if it exists."""
+        async with self.locks.hold(user_id):
+            if await self.find(user_id, device_id) is not None:
+                raise InvalidParam("There is such a device already")
+            now_ms = self._clock.now_ms()
+            fact = DeviceFact(user_id=user_id, device_id=device_id, display_name=display_name, changed_ms=now_ms)
+            await self._log.append(user_id, [(DEVICES, fact)], extra=extra)
 
     async def delete_all(self, user_id: str, *, but: str | None = None) -> None:
         """End all devices of a user, perhaps but one."""

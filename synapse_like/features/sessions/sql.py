@@ -49,6 +49,13 @@ _DEVICE = """
     WHERE devices.user_id = :user_id AND devices.device_id = :device_id AND devices.is_deleted = 0
 """
 
+_STALE_DEVICES = """
+    SELECT devices.user_id, devices.device_id FROM devices LEFT JOIN device_sightings AS seen
+        ON seen.user_id = devices.user_id AND seen.device_id = devices.device_id
+    WHERE devices.is_deleted = 0 AND devices.changed_ms < :before_ms AND coalesce(seen.seen_ms, 0) < :before_ms
+    ORDER BY devices.user_id, devices.device_id LIMIT 5000
+"""
+
 _PURGE_DEVICES = "DELETE FROM devices WHERE is_deleted = 1 AND changed_ms < :before_ms"
 
 _STORE_SIGHTINGS = """
@@ -168,6 +175,11 @@ def device(transaction: Transaction, user_id: str, device_id: str) -> Device | N
     """One device of a user."""
     row = transaction.one(_DEVICE, user_id=user_id, device_id=device_id)
     return None if row is None else _device(*row)
+
+
+def stale_devices(transaction: Transaction, before_ms: int) -> list[tuple[str, str]]:
+    """(user, device) of devices that neither changed nor were seen since a time."""
+    return [(row[0], row[1]) for row in transaction.all(_STALE_DEVICES, before_ms=before_ms)]
 
 
 def purge_devices(transaction: Transaction, before_ms: int) -> int:

@@ -103,6 +103,10 @@ class ToDevice:
         """(number, event as JSON) of what waits for a device after a number."""
         return await self._database.read(lambda txn: sql.waiting(txn, user_id, device_id, after, limit))
 
+    async def remove(self, user_id: str, device_id: str, upto: int) -> None:
+        """A device has what came up to a number."""
+        await self._database.write(lambda txn: sql.remove(txn, [(user_id, device_id, upto)]))
+
     async def trim(self) -> None:
         """Shorten inboxes that nobody empties."""
         for user_id, device_id, count in await self._database.read(lambda txn: sql.sizes(txn, INBOX_LIMIT, 100)):

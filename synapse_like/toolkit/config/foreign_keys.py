@@ -74,7 +74,7 @@ _OTHER_FEATURES = frozenset(
     require_auth_for_profile_requests limit_profile_requests_to_users_who_share_rooms include_profile_data_on_invite
     allow_public_rooms_without_auth allow_public_rooms_over_federation default_room_version filter_timeline_limit
     block_non_admin_invites enable_search http_proxy https_proxy
-    no_proxy_hosts matrix_authentication_service delete_stale_devices_after email max_event_delay_duration
+    no_proxy_hosts matrix_authentication_service email max_event_delay_duration
     user_types admin_contact hs_disabled hs_disabled_message limit_usage_by_mau max_mau_value mau_trial_days
     mau_appservice_trial_days mau_limit_alerting mau_limit_reserved_threepids server_context limit_remote_rooms
     require_membership_for_aliases max_avatar_size allowed_avatar_mimetypes redaction_retention_period
@@ -104,7 +104,7 @@ _OTHER_FEATURES = frozenset(
     worker_replication_secret worker_replication_secret_path redis auto_accept_invites
     use_appservice_legacy_authorization key_server_signing_keys_path
     request_token_inhibit_3pid_errors inhibit_user_in_use_error user_ips_max_age metrics_flags mau_stats_only
-    allow_per_room_profiles encryption_enabled_by_default_for_room_type opentracing saml2_config cas_config
+    allow_per_room_profiles opentracing saml2_config cas_config
     """.split()
 )
 
