@@ -13,7 +13,7 @@ from replication import sql
 from replication.bus import Frame
 from replication.numbers import pack, pack_backward
 from replication.ports import Transaction
-from replication.shards import LEASE_MS, FenceBroken, Held, Holdings
+from replication.shards import FenceBroken, Held, Holdings
 from replication.streams import Fact, Storage, Stream
 
 Extra = Callable[[Transaction], None]
@@ -53,6 +53,7 @@ class Move:
     held: Held
     forward: int
     backward: int
+    lease_ms: int
 
 
 class Batch:
@@ -66,8 +67,11 @@ class Batch:
         self._storages = storages
         self.began_s = 0.0
         for append in appends:
-            held = holdings[append.family][append.shard]
-            self.moves.setdefault((append.family, append.shard), Move(held, held.forward, held.backward))
+            owned = holdings[append.family]
+            held = owned[append.shard]
+            self.moves.setdefault(
+                (append.family, append.shard), Move(held, held.forward, held.backward, owned.lease_ms)
+            )
         for append in appends:
             _number(append, self.moves[append.family, append.shard])
 
@@ -130,4 +134,4 @@ def _number(append: Append, move: Move) -> None:
 
 def _fence_row(family: str, shard: int, move: Move) -> tuple[str, int, int, int, int, int, int, int]:
     held = move.held
-    return family, shard, held.epoch, held.forward, held.backward, move.forward, move.backward, LEASE_MS
+    return family, shard, held.epoch, held.forward, held.backward, move.forward, move.backward, move.lease_ms

@@ -59,7 +59,22 @@ class Committer:
 
     def submit(self, append: Append) -> "Deferred[None]":
         """Queue an append; the Deferred fires after its commit. Raises NotOwned at once for a shard of others."""
-        _ = self._holdings[append.family][append.shard]
+        self._holdings[append.family].check(append.shard)
+        return self._enqueue(append)
+
+    def check(self, family: str, shard: int) -> None:
+        """Raise NotOwned if the shard takes no work in here."""
+        self._holdings[family].check(shard)
+
+    def ours(self, family: str) -> list[int]:
+        """The shards of a family that take work in here."""
+        return sorted(self._holdings[family].ours())
+
+    def drained(self, family: str, shard: int) -> "Deferred[None]":
+        """Fires when everything that was queued for a shard so far is stored or has failed."""
+        return self._enqueue(Append(family, shard, ("drain", family, shard), ()))
+
+    def _enqueue(self, append: Append) -> "Deferred[None]":
         append.submitted_s = self._meters.seconds()
         self._queue.append(append)
         if not self._is_busy and not self._gathering:
@@ -97,6 +112,8 @@ class Committer:
     def announce(self) -> None:
         """Tell readers again how far each of our logs goes, so that who missed the last frame notices."""
         for name, holdings in self._holdings.items():
+            if not holdings.family.is_log:
+                continue
             for shard, held in holdings.held.items():
                 self._bus.publish(Frame(name, shard, held.epoch, held.forward + 1, held.forward, ()))
 
@@ -230,13 +247,20 @@ class Committer:
             if isinstance(error, FenceBroken):
                 for key in batch.moves:
                     self._lose(key)
-            self._fail(batch.appends, error)
+                self._move(batch.appends)
+            else:
+                self._fail(batch.appends, error)
         self._advance()
 
     def _lose(self, key: ShardKey) -> None:
         self._holdings[key[0]].held.pop(key[1], None)
         self._meters.lost(key[0])
         _guarded(partial(self.on_fence_broken, key))
+
+    def _move(self, appends: Sequence[Append]) -> None:
+        """Nothing of these was stored, and the shard is another's by now: who waits may ask there."""
+        for append in appends:
+            self._fail([append], NotOwned(append.family, append.shard))
 
     def _fail(self, appends: Sequence[Append], error: BaseException) -> None:
         for append in appends:

@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 from replication.batch import Append, Extra
 from replication.bus import Bus, Frame
 from replication.committer import Committer
+from replication.shards import NotOwned
 from replication.streams import Fact, Family, Stream
 
 Pair = tuple[Stream[Any], Fact]
@@ -44,6 +45,23 @@ class Log:
     def submit(self, append: Append) -> "Deferred[None]":
         """Store an append that was put together elsewhere."""
         return self._committer.submit(append)
+
+    def check(self, shard: int) -> None:
+        """Raise NotOwned if the shard is not ours."""
+        self._committer.check(self.family.name, shard)
+
+    def ours(self) -> Sequence[int]:
+        """The shards that take work in here."""
+        return self._committer.ours(self.family.name)
+
+    def choose(self, preferred: int) -> int:
+        """A shard for something new: the preferred one if it is ours, else one of ours. Raises NotOwned if none is."""
+        ours = self.ours()
+        if preferred in ours:
+            return preferred
+        if not ours:
+            raise NotOwned(self.family.name, preferred)
+        return ours[preferred % len(ours)]
 
     def tell(self, shard: int, facts: Sequence[Pair]) -> None:
         """Publish ephemeral facts: no rows, no numbers, lost with their owner."""

@@ -70,6 +70,10 @@ class Clock(Protocol):
         """Milliseconds since the epoch."""
         ...
 
+    def monotonic_ms(self) -> int:
+        """Milliseconds that only ever grow."""
+        ...
+
     def call_later(self, seconds: float, function: Callable[[], object]) -> Any:
         """Call `function` later, on the reactor's thread."""
         ...

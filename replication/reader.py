@@ -6,7 +6,7 @@ first, then the facts up to it.
 """
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -46,7 +46,9 @@ class Reader:
         self._is_starting = False
         self._has_started = False
         self._early: list[Frame] = []
+        self._polled: Mapping[str, Sequence[int]] = {}
         self.gaps = 0
+        self.on_put_back: Callable[[], object] = lambda: None
         bus.listen(self._hear)
 
     def register(self, storage: Storage[Any], *, recent: RecentFacts[Any] | None = None) -> None:
@@ -64,6 +66,10 @@ class Reader:
     def recent(self, stream: Stream[F]) -> RecentFacts[F]:
         """The recent facts of a durable stream."""
         return self._recent[stream.name]
+
+    def streams(self) -> Sequence[Stream[Any]]:
+        """All streams that were registered."""
+        return list(self._streams.values())
 
     def stream(self, name: str) -> Stream[Any]:
         """The stream of that name."""
@@ -108,9 +114,31 @@ class Reader:
 
         return await self._database.read(read) if storages else []
 
+    async def poll(self) -> None:
+        """Ask the database how far the logs go, and fetch what the bus did not bring.
+
+        A database that is behind what was heard of has been put back: it gets a new incarnation, and whoever remembers
+        anything must not believe it (`on_put_back`).
+        """
+        ends = await self._database.read(sql.all_positions)
+        known = {name: vector for name, vector in ends.items() if name in self.positions}
+        if any(_is_behind(vector, self._polled.get(name)) for name, vector in known.items()):
+            self.on_put_back()
+        self._polled = known
+        self.refill_to(known)
+
+    def refill_to(self, ends: Mapping[str, Sequence[int]]) -> None:
+        """Fetch from the database what is missing up to these positions."""
+        for name, vector in ends.items():
+            for shard, (end, known) in enumerate(zip(vector, self.positions.get(name, ()), strict=False)):
+                if end > known and (name, shard) not in self._refilling:
+                    self._refill(Frame(name, shard, 0, end + 1, end, ()))
+
     def _hear(self, frame: Frame) -> None:
         if frame.first == 0:
             self._take_ephemeral(frame)
+            return
+        if frame.family not in self.positions:
             return
         if not self._has_started:
             if self._is_starting:
@@ -195,6 +223,11 @@ class Reader:
             return Frame(family, shard, 0, known + 1, upto, facts)
 
         return await self._database.read(read)
+
+
+def _is_behind(now: Sequence[int], before: Sequence[int] | None) -> bool:
+    """Whether a log has become shorter since the last poll."""
+    return before is not None and any(after < earlier for after, earlier in zip(now, before, strict=True))
 
 
 def _number(item: tuple[str, Fact]) -> int:

@@ -27,10 +27,23 @@ Load = Callable[[Transaction, int, int], Sequence[F]]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A set of logs. `shards` is how many a new database is made with."""
+    """A set of logs, or only of leases (`is_log` False). `shards` is how many a new database is made with."""
 
     name: str
     shards: int = 32
+    is_log: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class WireForm(Generic[F]):
+    """How facts of a stream cross processes, where a struct alone does not say: msgspec's hooks for values of other
+    types, what to do to a fact before (a copy) and after.
+    """
+
+    outgoing: Callable[[F], F]
+    enc_hook: Callable[[Any], Any]
+    dec_hook: Callable[[type, Any], Any]
+    incoming: Callable[[F], F]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +60,7 @@ class Stream(Generic[F]):
     key: str
     wakes: tuple[str, ...] = ()
     is_ephemeral: bool = False
+    wire: WireForm[F] | None = None
 
     def woken_by(self, fact: Fact) -> Iterator[Any]:
         """The ids whose long polls this fact ends; by default its key."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from workers import map as server_map
+from workers.cli import running, shards
 from workers.dashboards import command as dashboards
 from workers.routes import command as routes
 
@@ -19,6 +20,8 @@ def main(arguments: Sequence[str]) -> int:
     of_map.set_defaults(run=_map)
     routes.add_to(commands)
     dashboards.add_to(commands)
+    shards.add_to(commands)
+    running.add_to(commands)
     chosen = parser.parse_args(arguments)
     code: int = chosen.run(chosen)
     return code

@@ -1,6 +1,6 @@
 """The composition root: one process that is a whole server, put together from the catalogue."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -23,19 +23,21 @@ from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
 from synapse_like.toolkit.db import Database, migrations_in, open_engine
-from synapse_like.toolkit.feature import Built, Feature, Kit, Tenant
+from synapse_like.toolkit.feature import Built, Feature, Kit
+from synapse_like.toolkit.http.app import App, Elsewhere
 from synapse_like.toolkit.http.authentication import Authenticators
 from synapse_like.toolkit.http.endpoint import BoundEndpoint, bound
-from synapse_like.toolkit.http.listeners import Listeners, ListenerSettings, Surroundings
 from synapse_like.toolkit.http.outgoing import OutgoingConfig, build_network
-from synapse_like.toolkit.http.tls import TlsFiles
-from synapse_like.toolkit.metrics.http import HttpMetrics
+from synapse_like.toolkit.http.router import Router
 from synapse_like.toolkit.randomness import Randomness
 from synapse_like.toolkit.ratelimit import RateLimiter
 from synapse_like.toolkit.readiness import Readiness
+from workers.alone import Alone
 from workers.jobs import Job, Jobs
-from workers.observing import Observation, observe_process, served_resources
-from workers.spine import OWNER, OnLost, Spine, build_spine, go_on
+from workers.observing import Observation
+from workers.spine import FAMILIES, OnLost, Place, Spine, build_spine, go_on
+from workers.tenancy import Tenants
+from workers.together import Process, Sharing, WorkersConfig
 
 STOP_GRACE_SECONDS = 2.0
 
@@ -56,28 +58,47 @@ def build_kit(config: Config, reactor: Any) -> Kit:
 
 
 class Homeserver:
-    """A whole server in one process. `answers` are its endpoints; listeners come with `listen`."""
+    """A whole server in one process; one of several if there is a `sharing`. `answers` are its endpoints."""
 
-    def __init__(self, kit: Kit, features: Sequence[Feature] = FEATURES, on_lost: OnLost = go_on) -> None:
+    def __init__(
+        self,
+        kit: Kit,
+        features: Sequence[Feature] = FEATURES,
+        on_lost: OnLost = go_on,
+        sharing: Sharing | None = None,
+    ) -> None:
         self.kit = kit
+        self.sharing = sharing
         notices = _notices(kit, features)
-        self.spine: Spine = build_spine(kit, _signing_key(kit.config), notices, on_lost)
+        place: Place = sharing or Alone(kit, families_of(features))
+        self.spine: Spine = build_spine(kit, _signing_key(kit.config), notices, on_lost, place)
         self.readiness = Readiness(kit.clock)
         self._features = features
-        self.notifier = Notifier(self.spine.rooms.reader)
-        self.built = _build_all(features, [kit, self.spine.rooms, notices, self.notifier, self.readiness])
+        rooms = self.spine.rooms
+        if sharing is not None:
+            sharing.attach(self.spine.committer, rooms)
+            self.readiness.add("shards", sharing.is_settled)
+        self.notifier = Notifier(rooms.reader)
+        self.built = _build_all(features, [kit, rooms, notices, self.notifier, self.readiness], self._give_twins)
         self.observation = Observation(kit, self.spine, self.readiness)
-        self._jobs = Jobs(kit.clock, [*self.spine.jobs(), *self.observation.jobs(), *self._repeated()])
+        self._jobs = Jobs(kit.clock, [*self.observation.jobs(), *self._repeated()])
+        self._tenants = Tenants([each for built in self.built for each in built.tenants], rooms.live)
         capabilities = self.front(Capabilities)
         capabilities.extend(source for built in self.built for source in built.capabilities)
         for feature in features:
             capabilities.unstable_features |= feature.unstable
-        self.built.append(_build_sync(kit, self.spine.rooms, self.notifier, self.built))
+        self.built.append(_build_sync(kit, rooms, self.notifier, self.built))
         self._connect_servers()
         self.observation.show(self.built)
         for built in self.built:
             self.spine.store(built.storages, built.ephemeral)
         self.spine.store_events([effect for built in self.built for effect in built.effects])
+        if sharing is not None:
+            sharing.speak(stream for stream in rooms.reader.streams())
+
+    def _give_twins(self, things: Sequence[object]) -> None:
+        if self.sharing is not None:
+            self.sharing.give_twins(things)
 
     def _connect_servers(self) -> None:
         """Hand what features exchange with other servers to those who send and take in."""
@@ -86,12 +107,16 @@ class Homeserver:
             self.front(EduReception).add(receiver for built in self.built for receiver in built.edu_receivers)
 
     def _repeated(self) -> Iterator[Job]:
+        yield from self.spine.ticks()
         for built in self.built:
-            yield from (*built.jobs, *built.ticks)
+            yield from built.ticks
+            for name, seconds, job in built.jobs:
+                yield name, seconds, job if self.sharing is None else self.sharing.where_jobs_run(job)
 
-    def _tenants(self) -> Iterator[tuple[Family, Tenant]]:
-        for built in self.built:
-            yield from built.tenants
+    @property
+    def process(self) -> Process:
+        """What this process is called, and what for."""
+        return Process() if self.sharing is None else self.sharing.process
 
     def front(self, kind: type) -> Any:
         """The front door of that type."""
@@ -110,69 +135,51 @@ class Homeserver:
         servers: Any = next((front for front in fronts if hasattr(front, "authenticate_server")), None)
         return Authenticators(users) if servers is None else Authenticators(users, servers)
 
+    def elsewhere(self) -> Elsewhere | None:
+        """Who knows where requests belong; None if all of them belong here."""
+        if self.sharing is None:
+            return None
+        owners = self.sharing.owners
+        owners.app = App(Router(self.answers), self.authenticators)
+        return owners
+
     async def start(self) -> None:
         """Migrate, take the shards, start services and jobs."""
         await self.spine.start([m for feature in self._features for m in migrations_in(feature.package)])
         for built in self.built:
             for service in built.services:
                 await service.start()
-        for family, tenant in self._tenants():
-            await tenant.took(family, range(family.shards))
+        if self.sharing is None:
+            for family in families_of(self._features):
+                await self._tenants.took(family, range(family.shards))
+        else:
+            await self.sharing.join(self._tenants)
         self._jobs.start()
         self.readiness.settle()
 
     async def stop(self) -> None:
-        """Stop services, commit what is queued, close the database."""
+        """Give what is owned away, stop services, commit what is queued, close the database."""
         self._jobs.stop()
-        for family, tenant in self._tenants():
-            await tenant.gave(family, range(family.shards))
+        if self.sharing is None:
+            for family in families_of(self._features):
+                await self._tenants.gave(family, range(family.shards))
+        else:
+            await self.sharing.drain()
         for built in reversed(self.built):
             for service in built.services:
                 await service.stop()
+        if self.sharing is not None:
+            await self.sharing.leave()
         await self.spine.stop()
 
 
-class ListeningServer:
-    """A homeserver and its listeners."""
-
-    def __init__(self, homeserver: Homeserver, reactor: Any) -> None:
-        self.homeserver = homeserver
-        kit = homeserver.kit
-        surroundings = Surroundings(reactor, kit.clock, homeserver.authenticators, HttpMetrics(kit.metrics))
-        self.listeners = Listeners(surroundings, homeserver.answers)
-        self._stop_observing = observe_process(kit, reactor, self.listeners, kind=OWNER, name=OWNER)
-
-    async def start(self) -> None:
-        """Start the server, then listen."""
-        await self.homeserver.start()
-        for listener in self.homeserver.kit.config[ServerConfig].listeners:
-            self.listeners.start(
-                ListenerSettings(
-                    port=listener.port,
-                    addresses=listener.addresses,
-                    path=Path(listener.path) if listener.path else None,
-                    mode=int(listener.mode, 8),
-                    resources=served_resources(self.homeserver.kit.config, listener),
-                    x_forwarded=listener.x_forwarded,
-                    trusted_proxies=listener.trusted_proxies,
-                    request_id_header=listener.request_id_header,
-                    tag=listener.tag,
-                    tls=_tls(self.homeserver.kit.config) if listener.tls else None,
-                )
-            )
-
-    async def stop(self) -> None:
-        """Answer who waits, stop listening, then stop the server."""
-        self.homeserver.readiness.drain()
-        self.homeserver.notifier.close()
-        await self.listeners.stop(STOP_GRACE_SECONDS)
-        await self.homeserver.stop()
-        self._stop_observing()
-
-
-def build_server(config: Config, reactor: Any) -> ListeningServer:
-    """The server that a configuration describes."""
-    return ListeningServer(Homeserver(build_kit(config, reactor), on_lost=reactor.stop), reactor)
+def build_sharing(kit: Kit, reactor: Any, process: Process, features: Sequence[Feature] = FEATURES) -> Sharing:
+    """What makes a process one of several."""
+    secret = kit.config[WorkersConfig].worker_replication_secret
+    known = secret.value if secret else _signing_key(kit.config).signature(b"calls between processes")
+    sharing = Sharing(process, kit, reactor, families_of(features), known.encode())
+    sharing.on_replaced = reactor.stop
+    return sharing
 
 
 def _notices(kit: Kit, features: Sequence[Feature]) -> Notices:
@@ -182,7 +189,14 @@ def _notices(kit: Kit, features: Sequence[Feature]) -> Notices:
     return unread.UnreadNotices(kit.database, kit.clock, kit.server_name)
 
 
-def _build_all(features: Iterable[Feature], parts: Sequence[object]) -> list[Built]:
+def families_of(features: Iterable[Feature]) -> list[Family]:
+    """The families of logs and leases that these features use."""
+    return [*FAMILIES, *(family for feature in features for family in feature.families)]
+
+
+def _build_all(
+    features: Iterable[Feature], parts: Sequence[object], give_twins: Callable[[Sequence[object]], None]
+) -> list[Built]:
     """Call the builds in the catalogue's order, each with the parts and front doors that it asks for by type."""
     fronts: dict[Any, Any] = {type(part): part for part in parts}
     done = []
@@ -190,6 +204,7 @@ def _build_all(features: Iterable[Feature], parts: Sequence[object]) -> list[Bui
         hints = get_type_hints(feature.build)
         hints.pop("return", None)
         built = feature.build(**{name: fronts[kind] for name, kind in hints.items()})
+        give_twins(built.fronts)
         fronts |= {type(front): front for front in built.fronts}
         done.append(built)
     return done
@@ -211,11 +226,6 @@ def _build_sync(kit: Kit, rooms: Rooms, notifier: Notifier, built: Sequence[Buil
 def _signing_key(config: Config) -> Any:
     path = config[ServerConfig].signing_key_path
     return read_signing_keys(Path(str(path)).read_text())[0]
-
-
-def _tls(config: Config) -> TlsFiles:
-    server = config[ServerConfig]
-    return TlsFiles(Path(str(server.tls_certificate_path)), Path(str(server.tls_private_key_path)))
 
 
 def _readers(config: Config) -> int:

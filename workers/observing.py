@@ -54,6 +54,8 @@ class Observation:
             name = holdings.family.name
             metrics.sample(SHARDS, lambda family=holdings.family: family.shards, family=name)  # type: ignore[misc]
             metrics.sample(OWNED, lambda held=holdings: len(held.held), family=name)  # type: ignore[misc]
+            if not holdings.family.is_log:
+                continue
             metrics.sample(LAG_ROWS, partial(self.lag.rows, name), family=name)
             metrics.sample(LAG_SECONDS, partial(self.lag.seconds, name), family=name)
         rooms = next(holdings for holdings in spine.holdings if holdings.family == ROOM)

@@ -12,6 +12,7 @@ from synapse_like.toolkit.config.observability import ObservabilityConfig
 from synapse_like.toolkit.config.rate_limits import RateLimits
 from synapse_like.toolkit.config.server import DatabaseConfig, ServerConfig
 from synapse_like.toolkit.http.outgoing import OutgoingConfig
+from workers.together.config import WorkersConfig
 
 SECTIONS: tuple[type, ...] = (
     ServerConfig,
@@ -19,6 +20,7 @@ SECTIONS: tuple[type, ...] = (
     ObservabilityConfig,
     RateLimits,
     OutgoingConfig,
+    WorkersConfig,
     *(section for feature in FEATURES for section in feature.configs),
 )
 

@@ -4,16 +4,16 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from replication import sql
-from replication.bus import Bus, MemoryBus
+from replication.bus import Bus
 from replication.committer import Committer
 from replication.log import Log
 from replication.metered_bus import MeteredBus
 from replication.reader import Reader
 from replication.recent import RecentFacts
-from replication.shards import LEASE_MS, Holdings
+from replication.shards import Holdings
 from replication.streams import Storage, Stream
 from synapse_like.matrix.signing_keys import SigningKey
 from synapse_like.rooms import persist
@@ -36,10 +36,9 @@ from synapse_like.rooms.resolution import Resolver
 from synapse_like.toolkit.db import Migration, Transaction, migrate, migrations_in
 from synapse_like.toolkit.feature import Kit
 from synapse_like.toolkit.metrics.replication import ReplicationMeters
+from workers.alone import Alone
 
 FAMILIES = (ROOM, USER)
-OWNER = "main"
-RENEW_SECONDS = 5.0
 ANNOUNCE_SECONDS = 1.0
 _RECENT_EVENT_BYTES = 64 * 1024 * 1024
 
@@ -53,6 +52,20 @@ def go_on() -> None:
     """Nobody wants to hear of lost shards."""
 
 
+class Place(Protocol):
+    """Where this process stands among others (`alone`, `together`)."""
+
+    @property
+    def bus(self) -> Bus:
+        """Carries frames to whoever reads."""
+        ...
+
+    @property
+    def holdings(self) -> Sequence[Holdings]:
+        """What is owned, by family."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Spine:
     """The parts that features are built on, and those that only the composition root touches."""
@@ -60,8 +73,12 @@ class Spine:
     kit: Kit
     rooms: Rooms
     committer: Committer
-    bus: Bus
-    holdings: Sequence[Holdings]
+    place: Place
+
+    @property
+    def holdings(self) -> Sequence[Holdings]:
+        """What is owned here, by family."""
+        return self.place.holdings
 
     def store(self, storages: Sequence[Storage[Any]], ephemeral: Sequence[Stream[Any]]) -> None:
         """Make streams known to owner and reader."""
@@ -81,26 +98,25 @@ class Spine:
         self.rooms.reader.subscribe(EVENTS, self.rooms.hosts.take)
 
     async def start(self, migrations: Sequence[Migration]) -> None:
-        """Migrate, take all shards, begin to read at the committed positions."""
+        """Migrate, take all shards if we are alone, begin to read at the committed positions."""
         database = self.kit.database
         everything = [*migrations_in("replication"), *migrations_in("synapse_like.rooms"), *migrations]
-        await database.write(lambda txn: migrate(txn, database.engine.name, everything))
-        for holdings in self.holdings:
-            holdings.held = await database.write(lambda txn, h=holdings: _take_all(txn, h))  # type: ignore[misc]
+        families = [holdings.family for holdings in self.place.holdings]
+
+        def prepare(transaction: Transaction) -> None:
+            migrate(transaction, database.engine.name, everything)
+            for family in families:
+                sql.create_shards(transaction, family.name, family.shards, is_log=family.is_log)
+
+        await database.write(prepare)
+        if isinstance(self.place, Alone):
+            await self.place.take_all()
         await self.rooms.reader.start(self.kit.randomness.random_below(2**40) + 1)
 
-    def jobs(self) -> list[tuple[str, float, Callable[[], Any]]]:
-        """What the spine does every now and then: keep its leases, and say again how far its logs go."""
-        return [("leases", RENEW_SECONDS, self._renew), ("announce", ANNOUNCE_SECONDS, self._announce)]
-
-    async def _renew(self) -> None:
-        names = [holdings.family.name for holdings in self.holdings]
-
-        def renew(transaction: Transaction) -> None:
-            for name in names:
-                sql.renew_leases(transaction, name, OWNER, LEASE_MS)
-
-        await self.kit.database.write(renew)
+    def ticks(self) -> list[tuple[str, float, Callable[[], Any]]]:
+        """What the spine does every now and then: say again how far its logs go, and keep its leases."""
+        announce = ("announce", ANNOUNCE_SECONDS, self._announce)
+        return [announce, *self.place.jobs()] if isinstance(self.place, Alone) else [announce]
 
     async def _announce(self) -> None:
         self.committer.announce()
@@ -108,23 +124,25 @@ class Spine:
     async def stop(self) -> None:
         """Commit what is queued, give the shards back, close the database."""
         await self.committer.idle()
-        for holdings in self.holdings:
-            name = holdings.family.name
-            await self.kit.database.write(lambda txn, n=name: sql.release_shards(txn, n, OWNER))  # type: ignore[misc]
+        if isinstance(self.place, Alone):
+            await self.place.give_all()
         self.kit.database.close()
 
 
-def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: OnLost = go_on) -> Spine:
-    """The spine of a process that owns all shards; `on_lost` is called if it does so no more."""
-    meters = ReplicationMeters(kit.metrics, [family.name for family in FAMILIES])
-    bus = MeteredBus(MemoryBus(kit.clock), meters)
-    holdings = [Holdings(family) for family in FAMILIES]
-    committer = Committer(kit.database, bus, holdings, meters)
+def build_spine(
+    kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: OnLost = go_on, place: Place | None = None
+) -> Spine:
+    """The spine of a process; without a place it owns all shards, and `on_lost` is called if it does so no more."""
+    place = Alone(kit, FAMILIES) if place is None else place
+    by_name = {holdings.family.name: holdings for holdings in place.holdings}
+    meters = ReplicationMeters(kit.metrics, list(by_name))
+    bus = MeteredBus(place.bus, meters)
+    committer = Committer(kit.database, bus, place.holdings, meters)
     room_log, user_log = Log(ROOM, committer, bus), Log(USER, committer, bus)
     identity = Identity(kit.server_name, signing_key)
     events = EventStore(kit.database)
-    live = LiveRooms(kit.database, kit.clock, notices)
-    committer.on_fence_broken = partial(_distrust, live, {h.family.name: h for h in holdings}, on_lost)
+    live = LiveRooms(kit.database, kit.clock, notices, by_name[ROOM.name].check)
+    committer.on_fence_broken = partial(_distrust, live, by_name, on_lost)
     numbers = Numbers(KeyNumbers(kit.database), NumberBlock(kit.database, "event"), RoomNumbers(kit.database))
     placement = Placement(kit.database, events, numbers.keys, Resolver(events))
     outliers = Outliers(kit.database, events, numbers, kit.clock)
@@ -145,22 +163,17 @@ def build_spine(kit: Kit, signing_key: SigningKey, notices: Notices, on_lost: On
         user_log=UserLog(user_log, kit.database),
         reader=Reader(kit.database, bus, FAMILIES, meters),
     )
-    return Spine(kit, rooms, committer, bus, holdings)
+    return Spine(kit, rooms, committer, place)
 
 
 def _distrust(live: LiveRooms, holdings: Mapping[str, Holdings], on_lost: OnLost, key: tuple[str, int]) -> None:
-    """What is in memory may be wrong: drop it. A process that has lost a shard has been replaced by another."""
-    live.drop_all()
+    """What is in memory of a shard may be wrong: drop it. Tell whoever wants to know if the shard is another's."""
     family, shard = key
+    if family == ROOM.name:
+        live.drop_shard(shard)
     if shard not in holdings[family].held:
-        logger.critical("another process has taken %s shard %d over; stopping", family, shard)
+        logger.error("another process has taken %s shard %d over", family, shard)
         on_lost()
-
-
-def _take_all(transaction: Transaction, holdings: Holdings) -> Any:
-    family = holdings.family
-    sql.create_shards(transaction, family.name, family.shards)
-    return holdings.take(transaction, range(family.shards), OWNER, is_forced=True)
 
 
 def _weight(fact: EventFact) -> int:

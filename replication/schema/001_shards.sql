@@ -1,4 +1,4 @@
--- One row is one lease, one epoch and one log.
+-- One row is one lease, one epoch and one log (or a lease alone, where is_log is 0).
 CREATE TABLE shards (
     family TEXT NOT NULL,
     shard INTEGER NOT NULL,
@@ -8,6 +8,7 @@ CREATE TABLE shards (
     backward BIGINT NOT NULL,
     lease_until_ms BIGINT NOT NULL,
     backend_pid INTEGER NOT NULL,
+    is_log INTEGER NOT NULL,
     PRIMARY KEY (family, shard)
 );
 
@@ -15,4 +16,15 @@ CREATE TABLE shards (
 CREATE TABLE incarnation (
     one INTEGER PRIMARY KEY,
     incarnation BIGINT NOT NULL
+);
+
+-- The processes of the server. One that has not beaten in time, or was struck out, is none of them any more.
+CREATE TABLE workers (
+    name TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    address TEXT NOT NULL,
+    version TEXT NOT NULL,
+    started_ms BIGINT NOT NULL,
+    beat_until_ms BIGINT NOT NULL,
+    is_draining INTEGER NOT NULL
 );

@@ -6,6 +6,7 @@ Here lives the encoding and the strict check of values; what is hashed or signed
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import canonicaljson
@@ -18,6 +19,14 @@ MAX_DEPTH = 250
 
 MAX_INTEGER = 2**53 - 1
 """The largest magnitude of an integer in room versions 6 and later."""
+
+
+def parsed(text: str) -> Any:
+    """The value of JSON that was written here; events of old rooms may hold numbers that a fast parser refuses."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return json.loads(text)
 
 
 def canonical_json(value: Any) -> bytes:

@@ -80,9 +80,9 @@ class Event:
         return cls(event_id_of_pdu(kept, version), kept, version, encoded)
 
     @classmethod
-    def restored(cls, event_id: str, pdu: dict[str, Any], version: RoomVersion) -> Event:
+    def restored(cls, event_id: str, pdu: dict[str, Any], version: RoomVersion, encoded: bytes | None = None) -> Event:
         """The event of a PDU that this server has stored: nothing is hashed or checked."""
-        return cls(EventID(event_id), pdu, version, None)
+        return cls(EventID(event_id), pdu, version, encoded)
 
     def _find_room_id(self) -> RoomID:
         """The room, which for the create event of version 12 is the event id with another sigil (MSC4291)."""

@@ -7,8 +7,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.visibility import Standing, Visibility, may_see_event, visibility_of
-from synapse_like.rooms.event_store import StoredEvent, decoded
+from synapse_like.rooms.event_store import StoredEvent
 from synapse_like.rooms.facts import TRUNK, StateRef
 from synapse_like.rooms.sql import access as sql
 from synapse_like.toolkit.db import Transaction
@@ -68,7 +69,7 @@ def pasts(transaction: Transaction, user_id: str, room_nids: Sequence[int]) -> M
     """The pasts of several rooms for one user, in one query."""
     found = {nid: Past(user_id) for nid in room_nids}
     for room_nid, kind, version, text in sql.past_of_keys(transaction, user_id, room_nids):
-        content = decoded(text)["content"] if text is not None else None
+        content = parsed(text)["content"] if text is not None else None
         past = found[room_nid]
         if kind == VISIBILITY_KEY[0]:
             key, value = past.visibility, None if content is None else content.get("history_visibility")
@@ -92,7 +93,7 @@ def learn(transaction: Transaction, known: Mapping[int, Past], events: Iterable[
         for key in (VISIBILITY_KEY, ("m.room.member", known[nid].user_id))
     ]
     rows = [(index, nid, ref.branch, ref.version, *key) for index, (nid, ref, key) in enumerate(asked)]
-    found = {index: decoded(text)["content"] for index, text in sql.contents_at(transaction, rows)}
+    found = {index: parsed(text)["content"] for index, text in sql.contents_at(transaction, rows)}
     for index in range(0, len(asked), 2):
         nid, ref, _ = asked[index]
         membership = found.get(index + 1, {}).get("membership")

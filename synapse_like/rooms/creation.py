@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from replication.committer import Append, Dropped
 from replication.log import Log
+from replication.owned import owned
 from synapse_like.matrix.auth_rules import auth_keys_for, check_auth
 from synapse_like.matrix.auth_rules.selection import CREATE
 from synapse_like.matrix.events import Event
@@ -97,6 +98,7 @@ class EventCreation:
         self._clock = clock
         self._notices = notices
 
+    @owned(ROOM, "room_id")
     async def send(self, room_id: str, draft: Draft, *, transaction: TransactionKey | None = None) -> str:
         """Send one event; its id, after the commit. A repeated `transaction` gives the first one's event.
 
@@ -127,6 +129,7 @@ class EventCreation:
         finally:
             room.in_flight.pop(transaction, None)
 
+    @owned(ROOM, "room_id")
     async def send_all(
         self, room_id: str, drafts: Sequence[Draft], *, transaction: TransactionKey | None = None
     ) -> list[str]:
@@ -185,7 +188,7 @@ class EventCreation:
         """
         first = await self._numbers.events.take()
         event = self._sign(_create_pdu(create, room_id, self._clock.now_ms()), version, first)
-        shard = fresh_shard(ROOM, event.room_id)
+        shard = self._log.choose(fresh_shard(ROOM, event.room_id))
         nid = await self._numbers.rooms.add(event.room_id, version.identifier, shard)
         room = _new_room(RoomIdentity(event.room_id, nid, version, shard))
         await self._notices.load(room)

@@ -3,7 +3,6 @@
 Facts of the log feed the cache; a redaction that takes effect puts its target out of it.
 """
 
-import json as stdlib_json
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 import orjson
 
 from replication.numbers import shard_of
+from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.client_format import ClientJSON
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
@@ -107,21 +107,13 @@ def from_fact(fact: EventFact) -> StoredEvent:
     )
 
 
-def decoded(text: str) -> Any:
-    """JSON as stored; rooms of old versions may hold numbers that a fast parser refuses."""
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return stdlib_json.loads(text)
-
-
 def stored(row: Row) -> StoredEvent:
     """A stored event out of a row with the columns `sql.events.COLUMNS`."""
     (event_id, event_nid, room_nid, number, _, kind, received_ms, branch, version, thread, notified, highlighted) = row[
         :12
     ]
     text, extras, _, version_name, shard, redaction_nid = row[12:18]
-    event = Event.restored(event_id, decoded(text), room_version(version_name))
+    event = Event.restored(event_id, parsed(text), room_version(version_name))
     event.rejected = kind == Kind.REJECTED
     return StoredEvent(
         event=event if redaction_nid is None else event.redacted(),

@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
-from replication.streams import Fact, Stream
+from replication.streams import Fact, Stream, WireForm
+from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.events import Event
+from synapse_like.matrix.room_versions import room_version
 from synapse_like.rooms.families import ROOM
 
 TRUNK = 0
@@ -133,4 +135,43 @@ class EventFact(Fact, kw_only=True, gc=False):
     """The users whose membership changed: their long polls end."""
 
 
-EVENTS: Stream[EventFact] = Stream("events", ROOM, EventFact, key="room_id", wakes=("room_id", "members"))
+class _EventOnTheWire(msgspec.Struct, array_like=True):
+    """An event as it crosses processes: its stored JSON, once, and what is not in there."""
+
+    event_id: str
+    room_version: str
+    is_rejected: bool
+    json: str
+
+
+def _outgoing(fact: EventFact) -> EventFact:
+    """The event carries its JSON; the fact need not do so again."""
+    return msgspec.structs.replace(fact, json="")
+
+
+def _incoming(fact: EventFact) -> EventFact:
+    fact.json = fact.event.encoded.decode()
+    return fact
+
+
+def _encode(value: object) -> _EventOnTheWire:
+    if not isinstance(value, Event):
+        raise TypeError(f"{type(value).__name__} is no part of a fact")
+    return _EventOnTheWire(value.event_id, value.room_version.identifier, value.rejected, value.encoded.decode())
+
+
+def _decode(kind: type, value: Any) -> Event:
+    wire = msgspec.convert(value, _EventOnTheWire)
+    event = Event.restored(wire.event_id, parsed(wire.json), room_version(wire.room_version), wire.json.encode())
+    event.rejected = wire.is_rejected
+    return event
+
+
+EVENTS: Stream[EventFact] = Stream(
+    "events",
+    ROOM,
+    EventFact,
+    key="room_id",
+    wakes=("room_id", "members"),
+    wire=WireForm(_outgoing, _encode, _decode, _incoming),
+)

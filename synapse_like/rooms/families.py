@@ -3,7 +3,7 @@
 The hash only picks the shard of a room or user that is new; the row that stores it is what counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from zlib import crc32
 
@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from replication.committer import Extra
 from replication.log import Log, Pair
+from replication.numbers import counter_of
 from replication.streams import Family
 from synapse_like.matrix.ids import UserID
 from synapse_like.rooms.sql import users as sql
@@ -20,6 +21,13 @@ ROOM = Family("room")
 USER = Family("user")
 
 _KNOWN_USERS = 200_000
+
+Heard = Callable[[str, int, int], Awaitable[None]]
+"""Returns when every process has heard a log (family, shard) up to a counter."""
+
+
+async def _only_one_process(_family: str, _shard: int, _counter: int) -> None:
+    """What this process has heard, everybody has."""
 
 
 def fresh_shard(family: Family, identifier: str) -> int:
@@ -34,6 +42,7 @@ class UserLog:
         self._log = log
         self._database = database
         self._shards: dict[str, int] = {}
+        self.heard_by_all: Heard = _only_one_process
 
     async def shard_of(self, user_id: str) -> int:
         """The user's shard, picked and stored at the first question."""
@@ -46,9 +55,27 @@ class UserLog:
             self._shards[user_id] = shard
         return shard
 
-    async def append(self, user_id: UserID | str, facts: Sequence[Pair], *, extra: Extra | None = None) -> None:
-        """Store facts of one user in one transaction (with `extra`'s statements); returns after the commit."""
-        await self._log.append(await self.shard_of(user_id), user_id, facts, extra=extra)
+    async def ours(self, user_ids: Iterable[str]) -> list[str]:
+        """Those of the users who live in shards of ours."""
+        mine = set(self._log.ours())
+        return [user_id for user_id in user_ids if await self.shard_of(user_id) in mine]
+
+    async def append(
+        self,
+        user_id: UserID | str,
+        facts: Sequence[Pair],
+        *,
+        extra: Extra | None = None,
+        is_heard_by_all: bool = False,
+    ) -> None:
+        """Store facts of one user in one transaction (with `extra`'s statements); returns after the commit.
+
+        With `is_heard_by_all`, returns when every process has heard of the facts (or lives no more).
+        """
+        shard = await self.shard_of(user_id)
+        await self._log.append(shard, user_id, facts, extra=extra)
+        if is_heard_by_all:
+            await self.heard_by_all(USER.name, shard, counter_of(facts[-1][1].number))
 
     def gathering(self) -> AbstractContextManager[None]:
         """What is appended within is stored together, as far as it fits: for a request with many appends."""
@@ -72,5 +99,14 @@ class RoomLog:
         return self._log.append(shard, room_id, facts, extra=extra)
 
     def tell(self, shard: int, facts: Sequence[Pair]) -> None:
-        """Publish ephemeral facts of a room."""
+        """Publish ephemeral facts of a room. Raises NotOwned where the room is not ours."""
+        self._log.check(shard)
         self._log.tell(shard, facts)
+
+    def say(self, shard: int, facts: Sequence[Pair]) -> None:
+        """As `tell`, for a room that is just being given away."""
+        self._log.tell(shard, facts)
+
+    def shard_for(self, room_id: str) -> int:
+        """The shard for a room that is made here: one of ours. Raises NotOwned if we have none."""
+        return self._log.choose(fresh_shard(ROOM, room_id))

@@ -1,15 +1,15 @@
 """Loading, keeping and dropping live rooms. A room loads in four queries of one snapshot, whatever its size."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 from twisted.internet.defer import Deferred
 
+from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.errors import NotFound
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
-from synapse_like.rooms.event_store import decoded
 from synapse_like.rooms.facts import Extremity, Head
 from synapse_like.rooms.live import LiveMember, LiveRoom, LiveState, RoomIdentity, TransactionKey
 from synapse_like.rooms.ports import Notices
@@ -24,11 +24,18 @@ _KEPT_ROOMS = 10_000
 _EXTREMITIES = tuple[Extremity, ...]
 
 
-class LiveRooms:
-    """The live rooms of this process."""
+def _is_ours(_: int) -> None:
+    """Everything is ours."""
 
-    def __init__(self, database: Database, clock: Clock, notices: Notices) -> None:
+
+class LiveRooms:
+    """The live rooms of this process. `check` raises NotOwned for a shard that is not its own."""
+
+    def __init__(
+        self, database: Database, clock: Clock, notices: Notices, check: Callable[[int], None] = _is_ours
+    ) -> None:
         self._database = database
+        self._check = check
         self._clock = clock
         self._notices = notices
         self._rooms: OrderedDict[str, LiveRoom] = OrderedDict()
@@ -41,8 +48,12 @@ class LiveRooms:
         return len(self._rooms)
 
     async def get(self, room_id: str) -> LiveRoom:
-        """The live room, loaded if need be. Raises NotFound for a room that this server does not know."""
+        """The live room, loaded if need be.
+
+        Raises NotFound for a room that this server does not know, NotOwned for one that lives elsewhere.
+        """
         if (room := self._rooms.get(room_id)) is not None:
+            self._check(room.identity.shard)
             self.hits += 1
             self._rooms.move_to_end(room_id)
             return room
@@ -55,6 +66,7 @@ class LiveRooms:
                 await waiter
                 continue
             await self._load(room_id)
+        self._check(room.identity.shard)
         self._rooms.move_to_end(room_id)
         return room
 
@@ -71,6 +83,11 @@ class LiveRooms:
         room.is_dropped = True
         if self._rooms.get(room.identity.room_id) is room:
             del self._rooms[room.identity.room_id]
+
+    def drop_shard(self, shard: int) -> None:
+        """Throw the live rooms of a shard away."""
+        for room in [room for room in self._rooms.values() if room.identity.shard == shard]:
+            self.drop(room)
 
     def drop_all(self) -> None:
         """Throw all live rooms away."""
@@ -100,6 +117,7 @@ class LiveRooms:
         since_ms = self._clock.now_ms() - TRANSACTION_HORIZON_MS
         try:
             room = await self._database.read(lambda txn: _read(txn, room_id, since_ms))
+            self._check(room.identity.shard)
             await self._notices.load(room)
             self._keep(room)
         finally:
@@ -150,6 +168,6 @@ def _head(row: Row) -> Head:
 def _state(identity: RoomIdentity, rows: list[Row]) -> dict[tuple[str, str], LiveState]:
     found = {}
     for event_nid, event_id, text in rows:
-        event = Event.restored(event_id, decoded(text), identity.version)
+        event = Event.restored(event_id, parsed(text), identity.version)
         found[event.key] = LiveState(event, event_nid)
     return found

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.errors import Forbidden
 from synapse_like.matrix.visibility import Visibility, visibility_of
 from synapse_like.rooms.access import VISIBILITY_KEY, Past, PastOfKey, learn
-from synapse_like.rooms.event_store import StoredEvent, decoded, stored
+from synapse_like.rooms.event_store import StoredEvent, stored
 from synapse_like.rooms.facts import TRUNK, StateRef
 from synapse_like.rooms.places import END, Place
 from synapse_like.rooms.sql import timeline as sql
@@ -207,7 +208,7 @@ def own_events(rows: Sequence[Row], reader: tuple[str, str], peek: Peek = no_mem
 
 def _append(key: PastOfKey, version: int, text: str | None, kind: str) -> None:
     name = "history_visibility" if kind == VISIBILITY_KEY[0] else "membership"
-    value = decoded(text)["content"].get(name) if text is not None else None
+    value = parsed(text)["content"].get(name) if text is not None else None
     key.versions.append(version)
     key.values.append(value if isinstance(value, str) else None)
 

@@ -104,6 +104,8 @@ class Feature:
     package: str
     apis: Sequence[type] = ()
     configs: Sequence[type] = ()
+    families: Sequence[Family] = ()
+    """Families of leases or logs that it adds to those of rooms and users."""
     unstable: dict[str, bool] = field(default_factory=dict)
     """Its part of `unstable_features` in GET /versions."""
     metrics: Sequence[Metric] = ()

@@ -12,7 +12,9 @@ import yaml
 from twisted.internet import reactor
 
 from replication.sql import all_positions
+from synapse_like.features.profile import ProfileSpread
 from synapse_like.matrix.signing_keys import SigningKey, write_signing_keys
+from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.http.app import App
 from synapse_like.toolkit.http.request import Request
 from synapse_like.toolkit.http.router import Router
@@ -114,6 +116,14 @@ class TestServer:
         sent = await self.ok("PUT", path, {"msgtype": "m.text", "body": text}, token=token)
         return str(sent["event_id"])
 
+    async def idle(self) -> None:
+        """Wait until nothing that was answered is still spreading."""
+        await self.homeserver.front(ProfileSpread).idle()
+
+    async def rooms_at(self, room_id: str) -> Rooms:
+        """The spine of the process that owns a room."""
+        return self.rooms
+
     async def caught_up(self) -> None:
         """Wait until readers have heard of everything that was answered."""
         committed = await self.homeserver.kit.database.read(all_positions)
@@ -135,7 +145,7 @@ def settings(kind: str, folder: Path, extra: Mapping[str, Any]) -> Any:
     if kind == "sqlite":
         database = {"name": "sqlite3", "args": {"database": str(folder / "homeserver.db")}}
     else:
-        database = {"name": "psycopg2", "args": dict(postgres.create_database())}
+        database = {"name": "psycopg2", "args": {**postgres.create_database(), "cp_max": 5}}
     values = {
         "server_name": "test",
         "report_stats": False,

@@ -152,7 +152,8 @@ class Life:
 
     async def _elsewhere(self) -> None:
         """Somebody on another server joins, talks or sets a topic, on what that server knew some time ago."""
-        rooms, room_id = self.server.rooms, self._room()
+        room_id = self._room()
+        rooms = await self.server.rooms_at(room_id)
         live = await rooms.live.get(room_id)
         await live.settled()
         await rooms.live.add_members(live, [STRANGER])

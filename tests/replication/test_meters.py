@@ -9,7 +9,7 @@ from replication.bus import MemoryBus
 from replication.committer import Committer
 from replication.metered_bus import MeteredBus
 from replication.ports import Unmetered
-from replication.shards import FenceBroken
+from replication.shards import NotOwned
 from synapse_like.toolkit.db import Database
 from tests.replication.notes import STORAGE, Site
 
@@ -87,7 +87,7 @@ async def test_failures_have_names(database: Database, fault: str, said: list[tu
 async def test_a_lost_shard_is_told(database: Database) -> None:
     site, told = await _site(database)
     site.holdings.held[0].epoch -= 1
-    with pytest.raises(FenceBroken):
+    with pytest.raises(NotOwned):
         await site.append(0, "a", "1")
     assert told.said == [("refused",), ("lost", "page")]
 

@@ -114,7 +114,7 @@ async def test_a_missed_frame_is_a_gap_and_a_refill(server: TestServer) -> None:
     shard = server.homeserver.spine.holdings[0].held
     number = next(iter(shard))
     frame = Frame("room", number, 1, shard[number].forward + 5, shard[number].forward + 5, ())
-    server.homeserver.spine.bus.publish(frame)
+    server.homeserver.spine.place.bus.publish(frame)
     await server.create_room(alice)
     key = ("replication_refills_total", 'family="room"', 'outcome="done"')
     while (series := await scraped(server))[key] == before[key]:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from synapse_like import __version__
 from synapse_like.toolkit.config import ConfigErrors
-from workers.build import build_server
 from workers.cli import checking, data_folder, passwords, quick_start, registering
 from workers.cli.serving import Serving
+from workers.listening import build_server
 from workers.supervisor.programs import NoProgram
 
 _CONFIG_HELP = "homeserver.yaml; several are merged by top-level key, later ones win; a folder means its *.yaml files"

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from replication.owned import owned
 from synapse_like.features.account_data import sql
 from synapse_like.features.account_data.errors import ServerControlled
 from synapse_like.features.account_data.stream import ACCOUNT_DATA, AccountDataFact
@@ -13,6 +14,7 @@ from synapse_like.matrix.canonical_json import canonical_json
 from synapse_like.matrix.errors import InvalidParam, NotFound
 from synapse_like.matrix.filters import Filter
 from synapse_like.matrix.ids import is_valid_room_id
+from synapse_like.rooms.families import USER
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.followed import Followed
@@ -67,6 +69,7 @@ class UserData:
             found.setdefault(room_id, {})[kind] = orjson.loads(content)
         return found
 
+    @owned(USER, "user_id")
     async def put(self, user_id: str, room_id: str, kind: str, content: Mapping[str, Any]) -> None:
         """Store data in a room or `GLOBAL`. Server-controlled types too: clients are held off by `check_writable`.
 
@@ -82,12 +85,14 @@ class UserData:
             if changed is not None:
                 await self._put(user_id, room_id, kind, changed)
 
+    @owned(USER, "user_id")
     async def delete(self, user_id: str, room_id: str, kind: str) -> None:
         """Delete data of one type; nothing happens if there is none. Source: MSC3391."""
         async with self._locks.hold((user_id, room_id, kind)):
             if await self.get(user_id, room_id, kind) is not None:
                 await self._append(user_id, [_deletion(user_id, room_id, kind)])
 
+    @owned(USER, "user_id")
     async def purge(self, user_id: str) -> None:
         """Delete all data of a user whose account is closed."""
         stored = await self._database.read(lambda txn: sql.everything(txn, user_id))

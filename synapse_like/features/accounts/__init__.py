@@ -9,6 +9,7 @@ from synapse_like.features.accounts.facts import AccountFact, Applicant
 from synapse_like.features.accounts.logic import Accounts
 from synapse_like.features.accounts.passwords import Passwords
 from synapse_like.features.accounts.stream import ACCOUNTS, STORAGE
+from synapse_like.rooms.families import USER
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
@@ -27,13 +28,13 @@ __all__ = [
 def build(kit: Kit, rooms: Rooms) -> Built:
     """Accounts, passwords, departures."""
     accounts = Accounts(kit.database, rooms, kit.clock)
-    departures = Departures(accounts)
+    departures = Departures(accounts, rooms.user_log)
     return Built(
         fronts=[accounts, Passwords(kit.database, kit.config[AccountsConfig]), departures],
         storages=[STORAGE],
-        services=[departures],
+        tenants=[(USER, departures)],
         caches={"accounts": accounts.cache},
-        jobs=[("departures", RETRY_SECONDS, departures.resume)],
+        ticks=[("departures", RETRY_SECONDS, departures.resume)],
     )
 
 

@@ -5,10 +5,13 @@ from typing import Final
 
 import msgspec
 
+from replication.owned import owned
+from replication.shards import NotOwned
 from synapse_like.features.accounts import sql
 from synapse_like.features.accounts.facts import AccountFact, Applicant
 from synapse_like.features.accounts.stream import ACCOUNTS
 from synapse_like.matrix.errors import NotFound, UserInUse
+from synapse_like.rooms.families import USER
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.cache import LoadingCache
 from synapse_like.toolkit.clock import Clock
@@ -77,28 +80,37 @@ class Accounts:
         """Whether the id is reserved for somebody else."""
         return any(claims(user_id) for claims in self.claims)
 
+    @owned(USER, "applicant.user_id")
     async def register(self, applicant: Applicant) -> None:
         """Make an account. Raises UserInUse."""
         now_ms = self._clock.now_ms()
         if not await self._database.write(lambda txn: sql.reserve(txn, applicant, now_ms)):
             raise UserInUse()
         fact = AccountFact(user_id=applicant.user_id, is_guest=applicant.is_guest, is_admin=applicant.is_admin)
-        await self._log.append(applicant.user_id, [(ACCOUNTS, fact)])
+        try:
+            await self._log.append(applicant.user_id, [(ACCOUNTS, fact)])
+        except NotOwned:
+            await self._database.write(lambda txn: sql.unreserve(txn, applicant.user_id))
+            raise
         for hear in self.on_registered:
             await hear(applicant)
 
+    @owned(USER, "user_id")
     async def set_admin(self, user_id: str, is_admin: bool) -> None:
         """Make somebody an administrator of the server, or no longer. Raises NotFound."""
         await self._change(user_id, is_admin=is_admin)
 
+    @owned(USER, "user_id")
     async def set_locked(self, user_id: str, is_locked: bool) -> None:
         """Lock or unlock an account. Raises NotFound."""
         await self._change(user_id, is_locked=is_locked)
 
+    @owned(USER, "user_id")
     async def set_suspended(self, user_id: str, is_suspended: bool) -> None:
         """Suspend an account, or let it act again. Raises NotFound."""
         await self._change(user_id, is_suspended=is_suspended)
 
+    @owned(USER, "user_id")
     async def close(self, user_id: str, *, is_erased: bool) -> None:
         """Close an account for ever; nobody can act as its user from now on. Raises NotFound."""
         changes = {"is_deactivated": True, "is_erased": is_erased}
@@ -120,7 +132,7 @@ class Accounts:
             if account is None:
                 raise NotFound("There is no such user")
             fact = msgspec.structs.replace(account, number=0, **changes)
-            await self._log.append(user_id, [(ACCOUNTS, fact)], extra=extra)
+            await self._log.append(user_id, [(ACCOUNTS, fact)], extra=extra, is_heard_by_all=True)
             self._forget(user_id)
 
     async def _load(self, user_id: str) -> AccountFact | None:

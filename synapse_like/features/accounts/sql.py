@@ -16,6 +16,8 @@ _RESERVE = """
     ON CONFLICT (user_id) DO NOTHING
 """
 
+_UNRESERVE = "DELETE FROM users WHERE user_id = :user_id AND number = 0"
+
 _STORE = """
     WITH changed (
         user_id, is_guest, is_admin, is_deactivated, is_erased, is_locked, is_suspended, number
@@ -56,6 +58,11 @@ def reserve(transaction: Transaction, applicant: Applicant, now_ms: int) -> bool
         is_admin=int(applicant.is_admin),
     )
     return added == 1
+
+
+def unreserve(transaction: Transaction, user_id: str) -> None:
+    """Give an id up that was reserved, and has not become an account."""
+    transaction.run(_UNRESERVE, user_id=user_id)
 
 
 def store(transaction: Transaction, facts: Sequence[AccountFact]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from replication.owned import owned
 from synapse_like.features.membership import sql
 from synapse_like.features.membership.config import MembershipConfig
 from synapse_like.features.membership.guests import GUEST, are_welcome, guests_in, mark_of
@@ -19,6 +20,7 @@ from synapse_like.features.membership.third_party import invite_by_proof
 from synapse_like.federation.joining import RemoteMembership
 from synapse_like.matrix.errors import BadJson, BadState, Forbidden, InvalidParam, MatrixError, Unknown
 from synapse_like.matrix.ids import is_valid_user_id
+from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.front import Draft, Rooms
 from synapse_like.rooms.live import MEMBER, LiveRoom
 from synapse_like.rooms.restricted import authoriser_of_join
@@ -64,6 +66,7 @@ class Membership:
         self._config = config
         self._turns = KeyedLocks()
 
+    @owned(ROOM, "room_id")
     async def join(
         self,
         requester: Requester,
@@ -86,6 +89,7 @@ class Membership:
                 return
         await self._join(requester, room_id, _reason(reason), proof)
 
+    @owned(ROOM, "room_id")
     async def invite(
         self, requester: Requester, room_id: str, target: str, *, reason: str | None = None, is_direct: bool = False
     ) -> None:
@@ -95,6 +99,7 @@ class Membership:
         direct = {"is_direct": True} if is_direct else {}
         await self._invite(requester, room, target, _reason(reason) | direct)
 
+    @owned(ROOM, "room_id")
     async def knock(
         self, requester: Requester, room_id: str, *, reason: str | None = None, servers: Sequence[str] = ()
     ) -> None:
@@ -106,6 +111,7 @@ class Membership:
         content = {**(await self.profile_of(requester.user_id)).content(), **_reason(reason)}
         await self._remote.knock(room_id, requester.user_id, list(servers), content)
 
+    @owned(ROOM, "room_id")
     async def leave(self, user_id: str, room_id: str, *, reason: str | None = None) -> None:
         """Leave a room, refuse an invite or take a knock back; nothing happens if the user has left.
 
@@ -132,6 +138,7 @@ class Membership:
                 except MatrixError:
                     continue
 
+    @owned(ROOM, "room_id")
     async def forget(self, user_id: str, room_id: str) -> None:
         """Forget a room that the user has left. Raises Unknown if the user has not left it, NotFound."""
         if await self._remote.is_here(room_id):
@@ -145,6 +152,7 @@ class Membership:
         if await self._database.write(lambda txn: sql.forget(txn, user_id, room_id)):
             self._rooms.memberships.drop(user_id)
 
+    @owned(ROOM, "room_id")
     async def kick(self, requester: Requester, room_id: str, target: str, *, reason: str | None = None) -> None:
         """Make somebody leave, or take an invite back. Raises NotFound, Forbidden."""
         room = await self._room(room_id, target)
@@ -153,11 +161,13 @@ class Membership:
             raise Forbidden(f"{target} is not in this room")
         await self._send(Change(room, requester.user_id, target, "leave", _reason(reason)))
 
+    @owned(ROOM, "room_id")
     async def ban(self, requester: Requester, room_id: str, target: str, *, reason: str | None = None) -> None:
         """Ban somebody. Raises NotFound, Forbidden."""
         room = await self._room(room_id, target)
         await self._send(Change(room, requester.user_id, target, "ban", _reason(reason)))
 
+    @owned(ROOM, "room_id")
     async def unban(self, requester: Requester, room_id: str, target: str, *, reason: str | None = None) -> None:
         """Lift a ban. Raises NotFound, Forbidden, BadState if there is none."""
         room = await self._room(room_id, target)
@@ -166,6 +176,7 @@ class Membership:
             raise BadState(f"{target} is not banned")
         await self._send(Change(room, requester.user_id, target, "leave", _reason(reason)))
 
+    @owned(ROOM, "room_id")
     async def set_member(self, requester: Requester, room_id: str, target: str, content: Mapping[str, Any]) -> str:
         """Set a membership by its state event, as clients may; the event's id.
 
@@ -188,6 +199,7 @@ class Membership:
             return await self._invite(requester, room, target, extra)
         return await self._send(Change(room, user_id, target, membership, extra))
 
+    @owned(ROOM, "room_id")
     async def announce_profile(self, user_id: str, room_id: str) -> None:
         """Tell a room that the user is in about a new name or avatar; nothing happens if it knows."""
         async with self._turns.hold(f"{room_id} {user_id}"):

@@ -15,6 +15,7 @@ from synapse_like.features.presence.remote import LOOK_SECONDS, RemotePresence
 from synapse_like.features.presence.section import PresenceSection
 from synapse_like.features.presence.stream import PRESENCE, PresenceFact
 from synapse_like.features.receipts import RECEIPTS, ReceiptFact
+from synapse_like.rooms.families import USER
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.config.rate_limits import RateLimits
 from synapse_like.toolkit.feature import Built, Feature, Kit
@@ -44,9 +45,11 @@ def build(kit: Kit, rooms: Rooms) -> Built:
         apis=apis,
         ephemeral=[PRESENCE],
         sections=[PresenceSection(heard, config.presence)],
+        tenants=[(USER, presence)],
         ticks=[
             ("presence", STEP_MS / 1000, presence.look_at_the_time),
             ("presence of others", LOOK_SECONDS, remote.look_at_the_time),
+            ("polls", STEP_MS / 1000, presence.polls.repeat),
         ],
         edu_sources=[source(kit.clock, kit.server_name)],
         edu_receivers=[receiver(remote, kit.clock)],

@@ -8,14 +8,18 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
+from replication.owned import owned
+from replication.streams import Family
 from synapse_like.features.presence.agenda import Agenda
 from synapse_like.features.presence.config import PresenceConfig
 from synapse_like.features.presence.heard import Heard
 from synapse_like.features.presence.person import OFFLINE, Person, Times, View, content
+from synapse_like.features.presence.polls import Polls
 from synapse_like.features.presence.remote import REPEAT_MS
 from synapse_like.features.presence.stream import PRESENCE, PresenceFact
 from synapse_like.matrix.errors import Forbidden, LimitExceeded
 from synapse_like.rooms.facts import EVENTS, EventFact, Kind
+from synapse_like.rooms.families import USER
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.hosts import server_of
 from synapse_like.toolkit.clock import Clock
@@ -51,6 +55,7 @@ class Presence:
         self._people: dict[str, Person] = {}
         self._offline: OrderedDict[str, None] = OrderedDict()
         self._agenda = Agenda(STEP_MS)
+        self.polls = Polls(clock, lambda *seen: self.seen(*seen), self._times.online_ms // 2)
         if self.is_enabled:
             rooms.reader.subscribe(EVENTS, self._take)
 
@@ -60,6 +65,9 @@ class Presence:
         A client that changes its mind faster than the rate limit allows is not heeded.
         """
         if not self.is_enabled:
+            return
+        if not await self._rooms.user_log.ours([user_id]):
+            await self.polls.began(user_id, device_id, presence)
             return
         person = self._person(user_id)
         person.forget_devices(self._times, self._clock.monotonic_ms())
@@ -74,12 +82,30 @@ class Presence:
 
     def stopped_syncing(self, user_id: str, device_id: str | None) -> None:
         """A poll of a client was answered."""
+        self.polls.ended(user_id, device_id)
         person = self._people.get(user_id)
         if person is not None:
             now_ms = self._clock.monotonic_ms()
             person.poll_ended(device_id, now_ms)
             self._agenda.plan(user_id, now_ms + self._times.online_ms)
 
+    @owned(USER, "user_id")
+    async def seen(self, user_id: str, device_id: str | None, presence: str) -> None:
+        """A client polls in another process."""
+        await self.started_syncing(user_id, device_id, presence)
+        self.stopped_syncing(user_id, device_id)
+
+    async def took(self, _family: Family, _shards: Sequence[int]) -> None:
+        """Users live here from now on; their clients will be heard of."""
+
+    async def gave(self, _family: Family, _shards: Sequence[int]) -> None:
+        """Users live elsewhere from now on: they are told of there."""
+        kept = set(await self._rooms.user_log.ours(list(self._people)))
+        for user_id in self._people.keys() - kept:
+            del self._people[user_id]
+            self._offline.pop(user_id, None)
+
+    @owned(USER, "user_id")
     async def choose(self, user_id: str, device_id: str | None, presence: str, status_msg: str | None) -> None:
         """A user sets presence and status message (None: no message)."""
         if self.is_enabled:
@@ -96,6 +122,7 @@ class Presence:
         if person.view(self._times, now_ms).is_news_after(person.told, self._times):
             self._agenda.plan(user_id, now_ms)
 
+    @owned(USER, "user_id")
     async def content_for(self, asker: str, user_id: str) -> dict[str, Any]:
         """The presence of a user as another (or the same) may see it. Raises Forbidden."""
         if not self.is_enabled:

@@ -13,6 +13,7 @@ from synapse_like.features.profile.rules import ProfileRules
 from synapse_like.features.profile.spread import ProfileSpread
 from synapse_like.features.profile.stream import PROFILES, Profile, ProfileFact, storage
 from synapse_like.matrix.ids import parse_user_id
+from synapse_like.rooms.families import USER
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
@@ -21,7 +22,7 @@ __all__ = ["FEATURE", "PROFILES", "Profile", "ProfileApi", "ProfileFact", "Profi
 
 def build(kit: Kit, rooms: Rooms, accounts: Accounts, membership: Membership) -> Built:
     """The profiles, their endpoints, and what spreads changes."""
-    spread = ProfileSpread(kit.database, kit.clock, kit.randomness, membership.announce_profile)
+    spread = ProfileSpread(kit.database, rooms.user_log, kit.clock, kit.randomness, membership.announce_profile)
     profiles = Profiles(kit.database, rooms, spread)
     rules = ProfileRules(kit.config[ProfileConfig], accounts, rooms.memberships)
     api = ProfileApi(profiles, rules, kit.server_name)
@@ -30,7 +31,7 @@ def build(kit: Kit, rooms: Rooms, accounts: Accounts, membership: Membership) ->
         fronts=[profiles, spread, api],
         apis=[api],
         storages=[storage()],
-        services=[spread],
+        tenants=[(USER, spread)],
         caches={"profiles": profiles.cache},
         capabilities=[rules.capabilities],
     )

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from replication.owned import owned
 from synapse_like.features.membership import MemberProfile
 from synapse_like.features.profile import sql
 from synapse_like.features.profile.fields import AVATAR, DISPLAY_NAME, check_size
 from synapse_like.features.profile.spread import ProfileSpread
 from synapse_like.features.profile.stream import PROFILES, Profile, ProfileFact, fact_of
 from synapse_like.matrix.canonical_json import canonical_json
+from synapse_like.rooms.families import USER
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.db import Database
 from synapse_like.toolkit.followed import Followed
@@ -36,6 +38,7 @@ class Profiles:
         profile = await self.get(user_id) or Profile()
         return MemberProfile(profile.display_name, profile.avatar_url)
 
+    @owned(USER, "user_id")
     async def create(self, user_id: str, display_name: str | None) -> None:
         """Give a new user a profile."""
         await self._append(ProfileFact(user_id=user_id, display_name=display_name, avatar_url=None))
@@ -52,6 +55,7 @@ class Profiles:
             profile = await self.get(user_id) or Profile()
             await self._change(user_id, profile, _without(profile, key))
 
+    @owned(USER, "user_id")
     async def erase(self, user_id: str) -> None:
         """Remove a profile with all that is in it, for a closed account."""
         async with self._locks.hold(user_id):

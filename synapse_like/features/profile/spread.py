@@ -6,12 +6,14 @@ called rightly already are passed over, so that a repeated round does no harm.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from twisted.internet.defer import Deferred
 
+from replication.streams import Family
 from synapse_like.features.profile import sql
 from synapse_like.matrix.errors import MatrixError
+from synapse_like.rooms.families import UserLog
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.outages import is_outage
@@ -28,30 +30,39 @@ Announce = Callable[[str, str], Awaitable[None]]
 
 
 class ProfileSpread:
-    """The rounds under way, and the users who wait for theirs. Runs as a service."""
+    """The rounds under way, and the users who wait for theirs. Lives where the users do."""
 
-    def __init__(self, database: Database, clock: Clock, randomness: Randomness, announce: Announce) -> None:
+    def __init__(
+        self, database: Database, log: UserLog, clock: Clock, randomness: Randomness, announce: Announce
+    ) -> None:
         self._database = database
+        self._log = log
         self._clock = clock
         self._randomness = randomness
         self._announce = announce
         self._waiting: dict[str, None] = {}
         self._rounds: dict[str, _Round] = {}
-        self._is_running = False
+        self._shards: set[int] = set()
 
-    async def start(self) -> None:
-        """Go on with what was not finished."""
-        self._is_running = True
-        for user_id in await self._database.read(sql.intending):
-            self.begin(user_id)
+    async def took(self, _family: Family, shards: Sequence[int]) -> None:
+        """Go on with what was not finished, for the users who live here."""
+        self._shards.update(shards)
+        await self._resume()
 
-    async def stop(self) -> None:
-        """Finish the rooms at hand; the next start goes on."""
-        self._is_running = False
+    async def gave(self, _family: Family, shards: Sequence[int]) -> None:
+        """Finish the rooms at hand; whoever has the users next goes on."""
+        kept, self._shards = self._shards.difference(shards), set()
         self._waiting.clear()
         for each in list(self._rounds.values()):
             each.stop()
         await self.idle()
+        self._shards = kept
+        if kept:
+            await self._resume()
+
+    async def _resume(self) -> None:
+        for user_id in await self._log.ours(await self._database.read(sql.intending)):
+            self.begin(user_id)
 
     async def idle(self) -> None:
         """Wait until no round is under way."""
@@ -62,7 +73,7 @@ class ProfileSpread:
         """Tell the rooms of a user what is stored to be told."""
         if user_id in self._rounds:
             self._rounds[user_id].begin_anew()
-        elif self._is_running:
+        elif self._shards:
             self._waiting[user_id] = None
             self._fill()
 

@@ -6,9 +6,11 @@ What an edit does to a set of rules is in `matrix.push_rules`; what rules say ab
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from replication.owned import owned
 from synapse_like.features.push_rules import sql
 from synapse_like.features.push_rules.stream import PUSH_RULES, PushRulesFact, read, written
 from synapse_like.matrix.push_rules import Ruleset
+from synapse_like.rooms.families import USER
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.followed import Followed
@@ -55,6 +57,7 @@ class PushRules:
             for changed in self.on_changed:
                 await changed(user_id, fact.number, after)
 
+    @owned(USER, "user_id")
     async def forget(self, user_id: str) -> None:
         """Give a deactivated user the default rules."""
         await self.change(user_id, lambda _: Ruleset.default())

@@ -8,6 +8,7 @@ from synapse_like.features.receipts.edus import receiver, source
 from synapse_like.features.receipts.logic import ReadMarks, Receipts
 from synapse_like.features.receipts.section import ReceiptsSection
 from synapse_like.features.receipts.stream import RECEIPTS, ReceiptFact, storage
+from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
@@ -21,6 +22,7 @@ def build(kit: Kit, rooms: Rooms, data: UserData) -> Built:
         fronts=[receipts],
         apis=[ReceiptsApi(receipts)],
         storages=[storage()],
+        tenants=[(ROOM, receipts)],
         sections=[ReceiptsSection(rooms.reader)],
         edu_sources=[source(kit.server_name)],
         edu_receivers=[receiver(receipts)],

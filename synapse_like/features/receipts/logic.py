@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import msgspec
 
 from replication.owned import owned
+from replication.streams import Family
 from synapse_like.features.account_data import UserData
 from synapse_like.features.receipts import sql
 from synapse_like.features.receipts.stream import RECEIPTS, ReceiptFact
@@ -61,6 +62,7 @@ class Receipts:
         self._locks = KeyedLocks()
         self._places: OrderedDict[Key, Places] = OrderedDict()
 
+    @owned(ROOM, "room_id")
     async def mark_read(self, user_id: str, room_id: str, event_id: str, kind: str, thread: str = UNTHREADED) -> None:
         """Note that a user has read a room up to an event.
 
@@ -126,6 +128,13 @@ class Receipts:
             self._places[room_nid, user_id] = {(row[2], row[3]): (row[6], row[7]) for row in rows if row[1] == user_id}
         while len(self._places) > _KNOWN:
             self._places.popitem(last=False)
+
+    async def took(self, _family: Family, _shards: Sequence[int]) -> None:
+        """Rooms are ours from now on: nothing is remembered of them yet."""
+
+    async def gave(self, _family: Family, _shards: Sequence[int]) -> None:
+        """Others move these receipts on: forget where they stand."""
+        self._places.clear()
 
     async def _append(self, room: LiveRoom, user_id: str, event: StoredEvent, kind: str, thread: str) -> None:
         fact = _fact(room, user_id, event, kind, thread, self._clock.now_ms())

@@ -5,7 +5,7 @@ from typing import Any
 from synapse_like.features.room_creation.logic import RoomCreation
 from synapse_like.features.room_creation.order import RoomOrder
 from synapse_like.matrix.room_versions import ROOM_VERSIONS
-from synapse_like.toolkit.http import Request, Requester, client, endpoint
+from synapse_like.toolkit.http import Balance, Request, Requester, client, endpoint
 
 
 class RoomCreationApi:
@@ -14,7 +14,7 @@ class RoomCreationApi:
     def __init__(self, creation: RoomCreation) -> None:
         self._creation = creation
 
-    @endpoint("POST", client("/createRoom"), body=RoomOrder, writes=("events",))
+    @endpoint("POST", client("/createRoom"), body=RoomOrder, balance=Balance.ROOM, writes=("events",))
     async def create_room(self, request: Request[RoomOrder]) -> dict[str, Any]:
         """Make a room."""
         return {"room_id": await self._creation.create(request.requester, request.body)}

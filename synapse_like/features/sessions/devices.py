@@ -73,6 +73,7 @@ class Devices:
             raise NotFound("There is no such device")
         return found
 
+    @owned(USER, "user_id")
     async def rename(self, user_id: str, device_id: str, display_name: str | None) -> None:
         """Give a device a name, or take it away. Raises NotFound."""
         async with self.locks.hold(user_id):
@@ -84,6 +85,7 @@ class Devices:
                 facts.extend(await companion.renamed(user_id, device_id, display_name))
             await self._log.append(user_id, facts)
 
+    @owned(USER, "user_id")
     async def delete(self, user_id: str, device_ids: Sequence[str]) -> None:
         """End devices with their tokens; those that do not exist are left out. Their tokens are dead on return."""
         async with self.locks.hold(user_id):
@@ -116,6 +118,7 @@ class Devices:
             fact = DeviceFact(user_id=user_id, device_id=device_id, display_name=display_name, changed_ms=now_ms)
             await self._log.append(user_id, [(DEVICES, fact)], extra=extra)
 
+    @owned(USER, "user_id")
     async def delete_all(self, user_id: str, *, but: str | None = None) -> None:
         """End all devices of a user, perhaps but one."""
         async with self.locks.hold(user_id):
@@ -149,7 +152,7 @@ class Devices:
             for companion in self.companions:
                 companion.forget(transaction, user_id, ended)
 
-        await self._log.append(user_id, facts, extra=end)
+        await self._log.append(user_id, facts, extra=end, is_heard_by_all=True)
         self._sightings.forget(user_id, ended)
         self.revoked(user_id)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from replication.log import Pair
+from replication.owned import owned
 from synapse_like.features.sessions import sql
 from synapse_like.features.sessions.config import SessionsConfig
 from synapse_like.features.sessions.devices import MAX_NAME_LENGTH, Devices
@@ -21,7 +22,7 @@ from synapse_like.features.sessions.facts import (
 from synapse_like.features.sessions.stream import DEVICES, TOKENS
 from synapse_like.features.sessions.tokens import ACCESS, REFRESH, TokenMint, hash_of, may_be_token
 from synapse_like.matrix.errors import UnknownToken
-from synapse_like.rooms.families import UserLog
+from synapse_like.rooms.families import USER, UserLog
 from synapse_like.rooms.numbers import NumberBlock
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.config import Duration
@@ -67,6 +68,7 @@ class Sessions:
         self._config = config
         self._devices = devices
 
+    @owned(USER, "user_id")
     async def open(self, user_id: str, wish: SessionWish) -> Session:
         """Open a session. Raises InvalidParam for a device id that cannot be one.
 
@@ -89,7 +91,7 @@ class Sessions:
             facts: list[Pair] = [(DEVICES, device)]
             if known is not None:
                 facts.append((TOKENS, RevocationFact(user_id=user_id)))
-            await self._tools.log.append(user_id, facts, extra=store)
+            await self._tools.log.append(user_id, facts, extra=store, is_heard_by_all=known is not None)
             if known is not None:
                 self._devices.revoked(user_id)
         return pair.session
@@ -101,7 +103,12 @@ class Sessions:
         tokens".
         """
         found = await self._find_refresh_token(token)
-        async with self._devices.locks.hold(found.user_id):
+        return await self.refresh_of(found.user_id, token)
+
+    @owned(USER, "user_id")
+    async def refresh_of(self, user_id: str, token: str) -> Session:
+        """As `refresh`, once it is known whose token it is."""
+        async with self._devices.locks.hold(user_id):
             found = await self._find_refresh_token(token)
             pair = await self._make(found.user_id, found.device_id, found.session_until_ms, replaces=found.refresh_id)
 
@@ -111,15 +118,17 @@ class Sessions:
                 pair.add(transaction, 0)
 
             facts = [(TOKENS, RevocationFact(user_id=found.user_id))]
-            await self._tools.log.append(found.user_id, facts, extra=store)
-            self._devices.revoked(found.user_id)
+            await self._tools.log.append(user_id, facts, extra=store, is_heard_by_all=True)
+            self._devices.revoked(user_id)
         return pair.session
 
+    @owned(USER, "token.user_id")
     async def settle(self, token: AccessToken) -> None:
         """A refreshed access token was used for the first time: what it replaces ends."""
         async with self._devices.locks.hold(token.user_id):
             facts = [(TOKENS, RevocationFact(user_id=token.user_id))]
-            await self._tools.log.append(token.user_id, facts, extra=lambda txn: sql.settle(txn, token))
+            log = self._tools.log
+            await log.append(token.user_id, facts, extra=lambda txn: sql.settle(txn, token), is_heard_by_all=True)
             self._devices.revoked(token.user_id)
 
     async def validated_ms(self, token_id: int) -> int:

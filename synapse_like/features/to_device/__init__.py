@@ -39,6 +39,7 @@ def build(kit: Kit, rooms: Rooms, accounts: Accounts, devices: Devices) -> Built
     to_device = ToDevice(kit.database, rooms.user_log, accounts, kit.clock, kit.server_name, sent)
     arrivals = Arrivals(kit.database)
     devices.companions.append(Inboxes())
+    rooms.reader.subscribe(TO_DEVICE, arrivals.heard)
     return Built(
         fronts=[to_device],
         apis=[ToDeviceApi(to_device)],

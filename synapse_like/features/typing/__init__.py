@@ -5,6 +5,7 @@ from synapse_like.features.typing.edus import TypingNews, receiver
 from synapse_like.features.typing.logic import Typing
 from synapse_like.features.typing.section import TypingSection
 from synapse_like.features.typing.stream import TYPING
+from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
@@ -21,6 +22,7 @@ def build(kit: Kit, rooms: Rooms) -> Built:
         sections=[TypingSection(rooms.reader)],
         edu_sources=[TypingNews(kit.clock, kit.server_name).source()],
         edu_receivers=[receiver(typing)],
+        tenants=[(ROOM, typing)],
     )
 
 

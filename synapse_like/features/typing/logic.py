@@ -1,6 +1,9 @@
 """Who is typing, as the room's owner knows it: each for as long as the client said, and no longer than two minutes."""
 
+from collections.abc import Sequence
+
 from replication.owned import owned
+from replication.streams import Family
 from synapse_like.features.typing.stream import TYPING, TypingFact
 from synapse_like.matrix.errors import Forbidden, NotFound
 from synapse_like.matrix.server_acl import SERVER_ACL, lets_in
@@ -26,6 +29,7 @@ class Typing:
         self._clock = clock
         self._typing: dict[str, dict[str, Wait]] = {}
         self._told_ms: dict[tuple[str, str], int] = {}
+        self._shards: dict[str, int] = {}
 
     async def start(self, user_id: str, room_id: str, timeout_ms: int) -> None:
         """A user is typing. Raises Forbidden for one who has not joined."""
@@ -36,6 +40,18 @@ class Typing:
     async def stop(self, user_id: str, room_id: str) -> None:
         """A user is typing no more. Raises Forbidden for one who has not joined."""
         self._end(await self._shard(user_id, room_id), user_id, room_id)
+
+    async def took(self, _family: Family, _shards: Sequence[int]) -> None:
+        """Nobody types in these rooms, as far as we know."""
+
+    async def gave(self, _family: Family, shards: Sequence[int]) -> None:
+        """Others hear of typing in these rooms from now on: say that nobody types, and begin there anew."""
+        for room_id in [room_id for room_id, shard in self._shards.items() if shard in shards]:
+            for user_id, wait in self._typing.pop(room_id, {}).items():
+                wait.cancel()
+                self._told_ms.pop((room_id, user_id), None)
+            shard = self._shards.pop(room_id)
+            self._rooms.room_log.say(shard, [(TYPING, TypingFact(room_id=room_id, user_ids=()))])
 
     @owned(ROOM, "room_id")
     async def hear(self, room_id: str, user_id: str, is_typing: bool) -> None:
@@ -56,6 +72,7 @@ class Typing:
         self, shard: int, user_id: str, room_id: str, seconds: float, repeat_ms: int = REMOTE_TIMEOUT_MS
     ) -> None:
         users = self._typing.setdefault(room_id, {})
+        self._shards[room_id] = shard
         if (wait := users.get(user_id)) is not None:
             wait.cancel()
         now_ms = self._clock.monotonic_ms()
@@ -73,6 +90,7 @@ class Typing:
         self._told_ms.pop((room_id, user_id), None)
         if not users:
             del self._typing[room_id]
+            self._shards.pop(room_id, None)
         self._tell(shard, room_id)
 
     def _tell(self, shard: int, room_id: str) -> None:

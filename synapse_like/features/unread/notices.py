@@ -21,7 +21,7 @@ from synapse_like.features.account_data import (
     ignore_lists,
     ignored_in,
 )
-from synapse_like.features.push_rules import rules_of
+from synapse_like.features.push_rules import PUSH_RULES, PushRulesFact, rules_of
 from synapse_like.features.unread.counting import NOTHING, StoredMode
 from synapse_like.features.unread.room_notices import RoomNotices
 from synapse_like.features.unread.sql import writing as sql
@@ -58,6 +58,7 @@ class UnreadNotices:
         """Say where modes are told, and rooms dropped."""
         self._spine = rooms
         rooms.reader.subscribe(ACCOUNT_DATA, self._take_account_data)
+        rooms.reader.subscribe(PUSH_RULES, self._take_push_rules)
 
     async def load(self, room: LiveRoom) -> None:
         """Compile the rules of the room's local members: three queries."""
@@ -127,6 +128,12 @@ class UnreadNotices:
                 ignored = ignored_in(orjson.loads(fact.content), fact.user_id)
                 changed = self._wishes_changed(fact.user_id, Wishes(ignored=(fact.number, ignored)))
                 _ = Deferred.fromCoroutine(changed).addErrback(_log)
+
+    def _take_push_rules(self, facts: Sequence[PushRulesFact]) -> None:
+        """Rules are changed where their user lives, and count where rooms live."""
+        for fact in facts:
+            changed = self.rules_changed(fact.user_id, fact.number, fact.ruleset())
+            _ = Deferred.fromCoroutine(changed).addErrback(_log)
 
     def _newest(self, user_id: str, wishes: dict[str, Wishes]) -> Wishes:
         """What was read, or what has come since."""

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from replication.owned import owned
 from synapse_like.federation.inbound.gaps import GapFilling, predecessors_first
 from synapse_like.federation.inbound.staging import Staged, Staging
+from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.errors import MatrixError, NotFound
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import RoomVersion
 from synapse_like.matrix.server_acl import SERVER_ACL, lets_in
-from synapse_like.rooms.event_store import decoded
 from synapse_like.rooms.facts import Kind
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.front import Rooms
@@ -37,7 +37,7 @@ class SentEvent:
 
     def event(self, version: RoomVersion) -> Event:
         """The event."""
-        return Event.restored(self.event_id, decoded(self.json), version)
+        return Event.restored(self.event_id, parsed(self.json), version)
 
 
 class RoomIntake:

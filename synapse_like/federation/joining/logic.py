@@ -15,10 +15,11 @@ from synapse_like.federation.joining.handshakes import Handshakes, JoinReply, Wi
 from synapse_like.federation.pdus import PduReader
 from synapse_like.federation.policy import ServerPolicy
 from synapse_like.matrix.auth_rules.selection import CREATE
+from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.errors import AuthError, BadGateway, Forbidden, MatrixError, NotFound
 from synapse_like.matrix.events import Event
 from synapse_like.rooms.arrival import Arrival
-from synapse_like.rooms.event_store import StoredEvent, decoded
+from synapse_like.rooms.event_store import StoredEvent
 from synapse_like.rooms.facts import Kind
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.front import Draft, Rooms
@@ -121,8 +122,8 @@ class RemoteMembership:
         event = await self._handshakes.make(server, wish)
         reply = await self._handshakes.send_join(server, event)
         version = event.room_version
-        state = await self._reader.read([decoded(_text(raw)) for raw in reply.state], version, room_id=wish.room_id)
-        chain_pdus = [decoded(_text(raw)) for raw in reply.auth_chain]
+        state = await self._reader.read([parsed(_text(raw)) for raw in reply.state], version, room_id=wish.room_id)
+        chain_pdus = [parsed(_text(raw)) for raw in reply.auth_chain]
         chain = await self._reader.read(chain_pdus, version, room_id=wish.room_id)
         join = await self._as_taken(event, reply)
         arrival = Arrival(wish.room_id, version, join, state.events, chain.events)

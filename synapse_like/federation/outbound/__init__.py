@@ -66,4 +66,10 @@ def build(kit: Kit, rooms: Rooms, federation: Federation) -> Built:
     )
 
 
-FEATURE = Feature(name="federation.outbound", build=build, package=__name__, configs=(SendingConfig,))
+FEATURE = Feature(
+    name="federation.outbound",
+    build=build,
+    package=__name__,
+    configs=(SendingConfig,),
+    families=(DESTINATION,),
+)

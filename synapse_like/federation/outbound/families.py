@@ -5,7 +5,7 @@ from typing import Final
 from replication.streams import Family
 from synapse_like.rooms.families import fresh_shard
 
-DESTINATION: Final = Family("destination")
+DESTINATION: Final = Family("destination", is_log=False)
 
 
 def shard_of_destination(server: str) -> int:

@@ -6,10 +6,11 @@ Visibility"; server-server API, "Backfilling and retrieving missing events".
 
 from collections.abc import Mapping, Sequence
 
+from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.visibility import Visibility, visibility_of
 from synapse_like.rooms.access import VISIBILITY_KEY
-from synapse_like.rooms.event_store import StoredEvent, decoded
+from synapse_like.rooms.event_store import StoredEvent
 from synapse_like.rooms.facts import Kind, StateRef
 from synapse_like.rooms.hosts import server_of
 from synapse_like.rooms.sql import access as access_sql
@@ -29,7 +30,7 @@ def shown_to(transaction: Transaction, server: str, room_nid: int, events: Seque
     found: dict[int, str] = dict(access_sql.contents_at(transaction, asked))
     visibility: dict[str, Visibility] = {}
     for index, event in enumerate(placed):
-        content = decoded(found[index])["content"] if index in found else None
+        content = parsed(found[index])["content"] if index in found else None
         visibility[event.event_id] = _at(event.event, visibility_of(content))
     standings: dict[StateRef, frozenset[str]] = {}
     shown = []
@@ -70,5 +71,5 @@ def _is_shown(
 def _memberships(transaction: Transaction, room_nid: int, ref: StateRef, server: str) -> frozenset[str]:
     """The memberships that users of a server have in a state."""
     rows = members_of_server(transaction, Point(room_nid, ref.branch, ref.version), server)
-    contents = [decoded(text)["content"] for user_id, text in rows if server_of(user_id) == server]
+    contents = [parsed(text)["content"] for user_id, text in rows if server_of(user_id) == server]
     return frozenset(str(content.get("membership")) for content in contents)

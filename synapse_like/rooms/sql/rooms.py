@@ -13,6 +13,8 @@ _HEAD = """
     WHERE r.room_id = :room_id
 """
 
+_SHARD = "SELECT shard FROM rooms WHERE room_id = :room_id"
+
 _STATE = """
     SELECT e.event_nid, e.event_id, e.json FROM current_state s JOIN events e ON e.event_nid = s.event_nid
     WHERE s.room_nid = (SELECT room_nid FROM rooms WHERE room_id = :room_id) AND s.is_member = 0
@@ -60,6 +62,12 @@ _ADD_REDACTIONS = """
 """
 
 _REDACTIONS_OF_LOG = "SELECT redaction_nid, redacted_id FROM redactions WHERE number > :after AND number <= :upto"
+
+
+def shard(transaction: Transaction, room_id: str) -> int | None:
+    """The shard that a room lives in; None for an unknown room."""
+    row = transaction.one(_SHARD, room_id=room_id)
+    return int(row[0]) if row else None
 
 
 def head(transaction: Transaction, room_id: str) -> Row | None:

@@ -3,7 +3,8 @@
 * `:name` is a parameter (SQLite's own form; `%(name)s` for psycopg2);
 * `IN :names` takes a list of integers or strings;
 * `VALUES :rows` takes a list of equal-length tuples;
-* `{now_ms}` is the database's clock, in milliseconds since the epoch.
+* `{now_ms}` is the database's clock, in milliseconds since the epoch;
+* `{backend_pid}` is the database's process that serves the connection (0 where there is none).
 
 Rewritten texts are kept, as there are only as many as we wrote.
 """
@@ -26,7 +27,7 @@ def for_sqlite(sql: str) -> tuple[str, frozenset[str]]:
     """The text for SQLite and the names of its list parameters (bound as JSON arrays)."""
     lists = frozenset(_IN_LIST.findall(sql))
     text = _IN_LIST.sub(r"IN (SELECT value FROM json_each(:\1))", sql)
-    return text.replace("{now_ms}", SQLITE_NOW_MS), lists
+    return _filled(text, SQLITE_NOW_MS, "0"), lists
 
 
 @lru_cache(maxsize=4096)
@@ -37,11 +38,15 @@ def for_postgres(sql: str) -> tuple[str, frozenset[str]]:
     text = _NOT_IN_LIST.sub(r"<> ALL(:\1)", text)
     text = _IN_LIST.sub(r"= ANY(:\1)", text)
     text = _PARAMETER.sub(r"%(\1)s", text)
-    return text.replace("@@rows@@", "%s").replace("{now_ms}", POSTGRES_NOW_MS), lists
+    return _filled(text.replace("@@rows@@", "%s"), POSTGRES_NOW_MS, "pg_backend_pid()"), lists
 
 
 @lru_cache(maxsize=1024)
 def rows_for_sqlite(sql: str, width: int, count: int) -> str:
     """`VALUES :rows` written out as `VALUES (?, ?), (?, ?), ...`."""
     one = "(" + ", ".join("?" * width) + ")"
-    return sql.replace(ROWS, "VALUES " + ", ".join([one] * count)).replace("{now_ms}", SQLITE_NOW_MS)
+    return _filled(sql.replace(ROWS, "VALUES " + ", ".join([one] * count)), SQLITE_NOW_MS, "0")
+
+
+def _filled(text: str, now_ms: str, backend_pid: str) -> str:
+    return text.replace("{now_ms}", now_ms).replace("{backend_pid}", backend_pid)

@@ -1,8 +1,9 @@
 """From a request to its reply: route, who is calling, body, handler, and errors as Matrix clients know them."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from twisted.internet.defer import CancelledError
 
@@ -10,6 +11,7 @@ from synapse_like.matrix.errors import InternalError, InvalidParam, LimitExceede
 from synapse_like.toolkit.db import Unstorable
 from synapse_like.toolkit.http.authentication import Authenticators, authenticate
 from synapse_like.toolkit.http.bodies import decode_body
+from synapse_like.toolkit.http.endpoint import Endpoint
 from synapse_like.toolkit.http.reply import Reply, as_reply
 from synapse_like.toolkit.http.request import Request
 from synapse_like.toolkit.http.router import Match, Router, WrongMethod
@@ -22,12 +24,33 @@ RETRY_AFTER_SECONDS: Final = 1
 """When a client should come back after an outage; the database's own repeats have failed by then."""
 
 
-class App:
-    """All endpoints of one listener, as a function from request to reply."""
+_UNSTORABLE: Final = "The request holds a character that cannot be stored"
 
-    def __init__(self, router: Router, authenticators: Authenticators) -> None:
+Here = Callable[[], Awaitable[Reply]]
+
+
+class Elsewhere(Protocol):
+    """Knows in which process a request is to be handled, where several share the work."""
+
+    def check(self) -> None:
+        """Raise Unavailable if this process may not answer anything now."""
+        ...
+
+    async def answer(self, request: Request[Any], endpoint: Endpoint, here: Here) -> Reply:
+        """The reply: from `here` if the request belongs to this process, else from the one that it belongs to."""
+        ...
+
+
+class App:
+    """All endpoints of one listener, as a function from request to reply.
+
+    `elsewhere` is None in a process that owns everything.
+    """
+
+    def __init__(self, router: Router, authenticators: Authenticators, elsewhere: Elsewhere | None = None) -> None:
         self._router = router
         self._authenticators = authenticators
+        self._elsewhere = elsewhere
 
     def match(self, method: str, path: str) -> Match | MatrixError | None:
         """Return where a request leads: an endpoint, an error, or None for OPTIONS, which needs no endpoint."""
@@ -49,7 +72,7 @@ class App:
             except MatrixError as error:
                 return error_reply(error)
             except Unstorable:
-                return error_reply(InvalidParam("The request holds a character that cannot be stored"))
+                return error_reply(InvalidParam(_UNSTORABLE))
             except CancelledError:
                 return error_reply(Unavailable())
             except OUTAGES as error:
@@ -67,9 +90,35 @@ class App:
             raise match
         endpoint = match.route.endpoint
         request.params = match.params
+        if self._elsewhere is not None:
+            self._elsewhere.check()
         await authenticate(request, endpoint.auth, self._authenticators)
         request.body = decode_body(request.raw_body, endpoint)
-        return as_reply(await match.route.handler(request))
+        if self._elsewhere is None:
+            return as_reply(await match.route.handler(request))
+
+        async def here() -> Reply:
+            return as_reply(await match.route.handler(request))
+
+        return await self._elsewhere.answer(request, endpoint, here)
+
+    async def answer_passed_on(self, request: Request[Any]) -> Reply:
+        """The reply to a request that another process has received and authenticated.
+
+        Raises what is no Matrix error: whether the request belongs here at all is for the caller to say.
+        """
+        match = self.match(request.method, request.path)
+        if not isinstance(match, Match):
+            raise InternalError()
+        request.params = match.params
+        request.body = decode_body(request.raw_body, match.route.endpoint)
+        with request_at_work(request.request_id):
+            try:
+                return as_reply(await match.route.handler(request))
+            except MatrixError as error:
+                return error_reply(error)
+            except Unstorable:
+                return error_reply(InvalidParam(_UNSTORABLE))
 
 
 def error_reply(error: MatrixError) -> Reply:

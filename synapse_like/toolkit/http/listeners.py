@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.error import CannotListenError
 
 from synapse_like.toolkit.http.access_log import AccessLog, Metrics
-from synapse_like.toolkit.http.app import App
+from synapse_like.toolkit.http.app import App, Elsewhere
 from synapse_like.toolkit.http.authentication import Authenticators
 from synapse_like.toolkit.http.endpoint import BoundEndpoint
 from synapse_like.toolkit.http.limits import Limits
@@ -60,6 +60,7 @@ class Surroundings:
     reactor: Any
     clock: WallClock
     authenticators: Authenticators
+    elsewhere: Elsewhere | None = None
     metrics: Metrics | None = None
     limits: Limits = field(default_factory=Limits)
 
@@ -114,7 +115,7 @@ class Listeners:
         endpoints = [pair for pair in self._endpoints if pair[0].resource in wanted]
         tag = settings.tag or str(settings.port if settings.path is None else settings.path)
         return Site(
-            App(Router(endpoints), self._surroundings.authenticators),
+            App(Router(endpoints), self._surroundings.authenticators, self._surroundings.elsewhere),
             self._surroundings.clock,
             AccessLog(self._surroundings.metrics, tag, [endpoint for endpoint, _ in endpoints]),
             self._surroundings.limits,

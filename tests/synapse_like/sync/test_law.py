@@ -2,8 +2,8 @@
 
 import pytest
 
-from synapse_like.features.profile import ProfileSpread
 from tests.kit.encryption import KeyDevice
+from tests.kit.group import Group
 from tests.kit.homeserver import TestServer
 from tests.kit.random_life import Life
 from tests.kit.sync_client import SyncClient, differences, vanished
@@ -13,6 +13,17 @@ USERS = ("alice", "bob", "carol")
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_following_along_equals_beginning_afresh(server: TestServer, seed: int) -> None:
+    await live_and_compare(server, seed)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("seed", range(3))
+async def test_it_does_so_across_processes(group: Group, seed: int) -> None:
+    await live_and_compare(group, 100 + seed)
+
+
+async def live_and_compare(server: TestServer, seed: int) -> None:
+    """Let users live on a server, some of their clients following along; then compare with fresh clients."""
     phones = {name: await KeyDevice.register(server, name) for name in USERS}
     devices = {(name, False): phone for name, phone in phones.items()}
     devices |= {(name, True): await phone.login("TABLET") for name, phone in phones.items()}
@@ -25,10 +36,11 @@ async def test_following_along_equals_beginning_afresh(server: TestServer, seed:
         for client in clients.values():
             if life.random.random() < 0.4:
                 await client.sync()
-    await server.homeserver.front(ProfileSpread).idle()  # names go from room to room after their change was answered
+    await server.idle()  # names go from room to room after their change was answered
     gone = await vanished(server)
     for (name, after), client in clients.items():
         await client.catch_up()
+        await server.idle()  # what a client has got is written behind
         fresh = SyncClient(server, client.token, after)
         await fresh.sync()
         wrong = differences(client, fresh, gone)

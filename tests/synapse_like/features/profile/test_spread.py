@@ -9,6 +9,7 @@ from twisted.internet.defer import Deferred
 
 from synapse_like.features.profile.spread import ProfileSpread
 from synapse_like.matrix.errors import Forbidden
+from synapse_like.rooms.families import USER
 from synapse_like.toolkit.db import Transaction
 from tests.kit.homeserver import settings
 from tests.synapse_like.features.people import People, people, start
@@ -111,7 +112,7 @@ async def test_a_restart_goes_on(tmp_path: Path) -> None:
     rooms = [await people.found_room("ben") for _ in range(3)]
     for room_id in rooms:
         await people.enter("ann", room_id)
-    await people.spread.stop()
+    await people.spread.gave(USER, range(USER.shards))
     await rename(people, "Ann")
     assert await pending(people) == ["@ann:test"]
     await people.homeserver.stop()
@@ -141,9 +142,10 @@ class Rooms:
 
 async def spread_over(people: People, rooms: Rooms) -> ProfileSpread:
     """A spread of its own, with the server's intents."""
-    await people.spread.stop()
+    await people.spread.gave(USER, range(USER.shards))
     kit = people.homeserver.kit
-    return ProfileSpread(kit.database, kit.clock, kit.randomness, rooms.announce)
+    log = people.homeserver.spine.rooms.user_log
+    return ProfileSpread(kit.database, log, kit.clock, kit.randomness, rooms.announce)
 
 
 async def _renamed_in(people: People, count: int) -> list[str]:
@@ -159,7 +161,7 @@ async def test_a_room_that_refuses_is_passed_over(people: People) -> None:
     spread = await spread_over(people, fakes)
     await rename(people, "Ann")
     fakes.failures = [Forbidden()]
-    await spread.start()
+    await spread.took(USER, range(USER.shards))
     await spread.idle()
     assert fakes.told == rooms
     assert await pending(people) == []
@@ -171,7 +173,7 @@ async def test_a_failure_is_tried_again(people: People, monkeypatch: pytest.Monk
     spread = await spread_over(people, fakes)
     await rename(people, "Ann")
     fakes.failures = [RuntimeError("a broken pipe"), RuntimeError("another")]
-    await spread.start()
+    await spread.took(USER, range(USER.shards))
     await spread.idle()
     assert fakes.told == [rooms[0], rooms[0], *rooms]
     assert await pending(people) == []
@@ -182,9 +184,9 @@ async def test_a_stop_ends_a_pause_and_keeps_the_intent(people: People) -> None:
     spread = await spread_over(people, fakes)
     await rename(people, "Ann")
     fakes.failures = [RuntimeError("a broken pipe")]
-    await spread.start()
+    await spread.took(USER, range(USER.shards))
     await people.until(lambda: not fakes.failures)
-    await spread.stop()
+    await spread.gave(USER, range(USER.shards))
     assert len(fakes.told) == 1
     assert await pending(people) == ["@ann:test"]
 
@@ -194,7 +196,7 @@ async def test_a_newer_change_begins_the_round_anew(people: People) -> None:
     spread = await spread_over(people, fakes)
     await rename(people, "Ann")
     gate = fakes.gate = Deferred()
-    await spread.start()
+    await spread.took(USER, range(USER.shards))
     await people.until(lambda: bool(fakes.told))
     spread.begin("@ann:test")
     fakes.gate = None
@@ -216,7 +218,7 @@ async def test_users_do_not_wait_for_each_other(people: People, monkeypatch: pyt
         body: dict[str, Any] = {"displayname": user.upper()}
         await people.ok("PUT", f"/profile/@{user}:test/displayname", body, token=user)
     gate = fakes.gate = Deferred()
-    await spread.start()
+    await spread.took(USER, range(USER.shards))
     await people.until(lambda: len(fakes.told) == 2)
     gate.callback(None)
     await spread.idle()

@@ -235,7 +235,9 @@ class House:
 async def serving(limits: Limits | None = None, metrics: Any = None, **settings: Any) -> AsyncIterator[House]:
     """Serve the api on a free port while the block runs."""
     api = Api()
-    surroundings = Surroundings(reactor, Clock(reactor), Authenticators(Tokens()), metrics, limits or Limits())
+    surroundings = Surroundings(
+        reactor, Clock(reactor), Authenticators(Tokens()), metrics=metrics, limits=limits or Limits()
+    )
     house = House(api, Listeners(surroundings, bound(api)))
     house.listeners.start(ListenerSettings(**({"port": 0} | settings)))
     try:
