@@ -60,6 +60,8 @@ class EduSource:
     """What a feature tells other servers when facts of `stream` come.
 
     * `pieces`      the news in some facts, in order
+    * `concerns`    whether a fact is of interest at all; without it, all are
+    * `rooms`       where a fact is of interest: nobody looks at one of rooms without other servers
     * `combine`     makes EDUs out of the contents of pieces that go out together
     * `is_patient`  may wait a little, so that more goes out together (the longer, the more servers are told)
     * `missed`      for a durable source, in a database thread: the news about these local users (ids) with numbers that
@@ -69,6 +71,8 @@ class EduSource:
     edu_type: str
     stream: Stream[Any]
     pieces: Callable[[Sequence[Any]], Awaitable[Sequence[Piece]]]
+    concerns: Callable[[Any], bool] | None = None
+    rooms: Callable[[Any], Sequence[str]] | None = None
     combine: Callable[[Sequence[Content]], Iterable[Content]] = each
     is_patient: bool = False
     missed: Callable[[Transaction, Sequence[str], Callable[[int], bool]], Sequence[Piece]] | None = None

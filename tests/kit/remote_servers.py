@@ -4,6 +4,7 @@ Events of their users are built here and fed in as verified. `Remotes` stands wh
 it notes every transaction, and fails when a test says so.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
+from synapse_like.federation.errors import RemoteError
 from synapse_like.federation.front import Federation
 from synapse_like.federation.outbound import Sender
 from synapse_like.federation.outbound.queue import Queue
 from synapse_like.matrix.auth_rules import auth_keys_for
+from synapse_like.matrix.canonical_json import canonical_json
 from synapse_like.matrix.errors import ConnectionFailed
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.signatures import build_event
@@ -22,6 +25,10 @@ from synapse_like.matrix.signing_keys import SigningKey
 from synapse_like.rooms.front import Draft, Rooms
 from synapse_like.rooms.hosts import server_of
 from synapse_like.rooms.live import MEMBER
+from synapse_like.toolkit.http.app import App
+from synapse_like.toolkit.http.authentication import Authenticators
+from synapse_like.toolkit.http.request import Request
+from synapse_like.toolkit.http.router import Router
 from tests.kit.homeserver import TestServer
 from workers.build import Homeserver, build_kit
 
@@ -39,9 +46,12 @@ class Remotes:
         self.held: dict[str, list[Deferred[None]]] = {}
         self._homeserver = homeserver
         client: Any = homeserver.front(Federation).client
-        client.put = self.put
+        client.put, client.get, client.post = self.put, self.get, self.post
+        self.asked: list[tuple[str, str, Any]] = []
+        """(destination, path, body or query) of every other request."""
+        self.answer: Callable[[str, str, Any], Any] = _refuse
 
-    async def put(self, destination: str, path: str, body: dict[str, Any], **_: Any) -> Any:
+    async def put(self, destination: str, path: str, body: bytes, **_: Any) -> Any:
         """What the federation client would send."""
         transaction_id = path.rsplit("/", 1)[1]
         self.tries[destination].append(transaction_id)
@@ -53,8 +63,33 @@ class Remotes:
             raise self.errors[destination]()
         if destination in self.dead:
             raise ConnectionFailed()
-        self.transactions[destination].append((transaction_id, body))
+        assert canonical_json(json.loads(body)) == body
+        self.transactions[destination].append((transaction_id, json.loads(body)))
         return {"pdus": {}}
+
+    async def get(self, destination: str, path: str, query: Any = None, **_: Any) -> Any:
+        """A GET, answered by `answer`."""
+        return await self._ask(destination, path, query)
+
+    async def post(self, destination: str, path: str, body: Any, query: Any = None, **_: Any) -> Any:
+        """A POST, answered by `answer`."""
+        return await self._ask(destination, path, body)
+
+    async def _ask(self, destination: str, path: str, given: Any) -> Any:
+        self.asked.append((destination, path, given))
+        if destination in self.dead:
+            raise ConnectionFailed()
+        answer = self.answer(destination, path, given)
+        return await answer if isinstance(answer, Deferred) else answer
+
+    async def ask(self, origin: str, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Let another server ask ours; status and body of the answer."""
+        users = self._homeserver.authenticators.users
+        app = App(Router(self._homeserver.answers), Authenticators(users, _ByHeader()))
+        raw = b"" if body is None else json.dumps(body).encode()
+        request: Request[Any] = Request(method, path, [("x-origin", origin)], raw)
+        reply = await app.answer(request, app.match(method, request.path))
+        return reply.status, json.loads(reply.body)
 
     def hold(self, destination: str) -> None:
         """Let requests to this server hang."""
@@ -91,6 +126,17 @@ class Remotes:
         await TestServer(self._homeserver).caught_up()
         sender: Sender = self._homeserver.front(Sender)
         await self.until(lambda: sender.is_quiet)
+
+
+class _ByHeader:
+    """Believes the header that `Remotes.ask` sets."""
+
+    async def authenticate_server(self, request: Request[Any]) -> str:
+        return request.headers.get("x-origin") or ""
+
+
+def _refuse(destination: str, path: str, given: Any) -> Any:
+    raise RemoteError(destination, 404, {"errcode": "M_NOT_FOUND", "error": "no"})
 
 
 async def start_with_remotes(config: Any) -> tuple[TestServer, Remotes]:

@@ -29,7 +29,10 @@ def source(clock: Clock, server_name: str) -> EduSource:
             if server_of(fact.user_id) == server_name
         ]
 
-    return EduSource(M_PRESENCE, PRESENCE, pieces, combine=combined, is_patient=True)
+    def rooms(fact: PresenceFact) -> Sequence[str]:
+        return fact.rooms
+
+    return EduSource(M_PRESENCE, PRESENCE, pieces, rooms=rooms, combine=combined, is_patient=True)
 
 
 def combined(contents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -25,7 +25,10 @@ def source(server_name: str) -> EduSource:
             if fact.type == READ and server_of(fact.user_id) == server_name
         ]
 
-    return EduSource(M_RECEIPT, RECEIPTS, pieces, combine=combined, is_patient=True)
+    def rooms(fact: ReceiptFact) -> Sequence[str]:
+        return (fact.room_id,)
+
+    return EduSource(M_RECEIPT, RECEIPTS, pieces, rooms=rooms, combine=combined, is_patient=True)
 
 
 def combined(contents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -44,8 +44,7 @@ class RemoteInboxes(Protocol):
 class ToDevice:
     """Sends to devices.
 
-    For federation: `remote` takes what is for users of other servers (it is lost while there is none); an EDU
-    m.direct_to_device goes into `receive`.
+    `remote` takes what is for users of other servers; what they send goes into `receive`.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ def build(kit: Kit, rooms: Rooms, federation: Federation) -> Built:
     config = kit.config[SendingConfig]
     backoffs = Backoffs(kit.database, rooms.user_log, kit.clock, kit.randomness, config.federation)
     federation.client.destinations = backoffs
-    outbox = Outbox(rooms.user_log, kit.clock, kit.randomness)
+    outbox = Outbox(rooms.user_log, federation.policy, kit.clock, kit.randomness)
     queues = Queues(federation.policy)
     servers = RoomServers(kit.database, kit.server_name)
     rate = config.federation_rr_transactions_per_room_per_second

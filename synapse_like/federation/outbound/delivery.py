@@ -34,7 +34,7 @@ _DENIED: Final = (401, 403, 404)
 class Sending(Protocol):
     """The part of the federation client that sends transactions."""
 
-    async def put(self, destination: str, path: str, body: dict[str, Any], *, timeout_s: float) -> Any:
+    async def put(self, destination: str, path: str, body: bytes, *, timeout_s: float) -> Any:
         """Send a signed PUT; what the server answers. Raises MatrixError."""
         ...
 

@@ -11,7 +11,7 @@ from replication.bus import Frame
 from replication.reader import Reader
 from replication.streams import Fact
 from synapse_like.federation.edus import EduSource, Piece
-from synapse_like.federation.outbound.pdus import addressee, is_ours_to_send, pdu_of
+from synapse_like.federation.outbound.pdus import addressee, is_ours_to_send, pdu_of_fact
 from synapse_like.federation.outbound.positions import Place, Positions
 from synapse_like.federation.outbound.queue import News, Queue
 from synapse_like.federation.outbound.queues import Queues
@@ -112,9 +112,14 @@ class Follower:
                     self._inbox.append(fact)
 
     def _taker(self, source: EduSource) -> Callable[[Sequence[Any]], None]:
+        concerns = source.concerns
+
         def take(facts: Sequence[Any]) -> None:
-            if self._queues.shards:
-                self._inbox.append((source, facts))
+            if not self._queues.shards:
+                return
+            wanted = facts if concerns is None else [fact for fact in facts if concerns(fact)]
+            if wanted:
+                self._inbox.append((source, wanted))
 
         return take
 
@@ -210,7 +215,7 @@ class Follower:
                 yield item
 
     def _put(self, fact: EventFact, servers: Sequence[str], wanted: Wanted) -> None:
-        pdu = pdu_of(fact.event, fact.number)
+        pdu = pdu_of_fact(fact)
         sender = server_of(fact.event.sender)
         for server in servers:
             queue = self._queues.of(server)
@@ -225,7 +230,8 @@ class Follower:
         """Put the news of a source into the queues. In an outage, those that need not arrive are lost."""
 
         async def ask() -> tuple[Sequence[Piece], Mapping[str, Sequence[str]]]:
-            pieces = await source.pieces(facts)
+            wanted = facts if source.rooms is None else await self._heard_elsewhere(source.rooms, facts)
+            pieces = await source.pieces(wanted) if wanted else []
             return pieces, await self._servers.now(room_id for piece in pieces for room_id in piece.rooms)
 
         try:
@@ -237,6 +243,11 @@ class Follower:
             return
         for piece in pieces:
             self._put_piece(source, piece, rooms, wanted)
+
+    async def _heard_elsewhere(self, rooms: Callable[[Any], Sequence[str]], facts: Sequence[Fact]) -> list[Fact]:
+        """Those of the facts that are about a room with other servers."""
+        servers = await self._servers.now(room_id for fact in facts for room_id in rooms(fact))
+        return [fact for fact in facts if any(servers.get(room_id) for room_id in rooms(fact))]
 
     def _put_piece(self, source: EduSource, piece: Piece, rooms: Mapping[str, Sequence[str]], wanted: Wanted) -> None:
         servers = dict.fromkeys(piece.servers)

@@ -18,12 +18,18 @@ class Pdu:
     number: int
     room_id: str
     event_id: str
-    json: dict[str, Any]
+    json: bytes
+    """Canonical JSON."""
+
+
+def pdu_of_fact(fact: EventFact) -> Pdu:
+    """The event that has just happened, as other servers get it."""
+    return Pdu(fact.number, fact.room_id, fact.event.event_id, fact.json.encode())
 
 
 def pdu_of(event: Event, number: int) -> Pdu:
-    """The event as other servers get it."""
-    return Pdu(number, event.room_id, event.event_id, event.pdu)
+    """An event as other servers get it."""
+    return Pdu(number, event.room_id, event.event_id, event.encoded)
 
 
 def is_ours_to_send(event: Event, kind: Kind, extras: dict[str, Any] | None, server_name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from synapse_like.federation.edus import MAX_EDUS, EduSource
 from synapse_like.federation.outbound.pdus import Pdu
 from synapse_like.federation.outbound.positions import Place, Positions
+from synapse_like.matrix.canonical_json import canonical_json
 from synapse_like.rooms.families import ROOM
 
 MAX_PDUS: Final = 50
@@ -43,13 +44,16 @@ class Transaction:
     stored: list[int]
     edus: list[dict[str, Any]]
     refusals: int = 0
+    _body: bytes | None = None
 
-    def body(self, origin: str, now_ms: int) -> dict[str, Any]:
-        """The JSON object that is sent. Source: server-server API, "Transactions"."""
-        body: dict[str, Any] = {"origin": origin, "origin_server_ts": now_ms, "pdus": [pdu.json for pdu in self.pdus]}
-        if self.edus:
-            body["edus"] = self.edus
-        return body
+    def body(self, origin: str, now_ms: int) -> bytes:
+        """The canonical JSON that is sent, at every try the same. Source: server-server API, "Transactions"."""
+        if self._body is None:
+            edus = b'"edus":[%s],' % b",".join(map(canonical_json, self.edus)) if self.edus else b""
+            pdus = b",".join([pdu.json for pdu in self.pdus])
+            head = b'"origin":%s,"origin_server_ts":%d' % (canonical_json(origin), now_ms)
+            self._body = b'{%s%s,"pdus":[%s]}' % (edus, head, pdus)
+        return self._body
 
 
 @dataclass(slots=True, eq=False)

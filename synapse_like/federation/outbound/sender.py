@@ -123,6 +123,10 @@ class Sender:
         finally:
             self._is_saving = False
 
+    def is_owner(self, destination: str) -> bool:
+        """Whether it is this process that sends to a server."""
+        return shard_of_destination(destination) in self.queues.shards
+
     def reset(self, destination: str) -> None:
         """Try a server again now, however long it was to be left alone."""
         self._backoffs.reset(destination)
