@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from workers import map as server_map
 from workers.cli import running, shards
 from workers.dashboards import command as dashboards
+from workers.kubernetes import command as kubernetes
 from workers.routes import command as routes
 
 
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str]) -> int:
     of_map.set_defaults(run=_map)
     routes.add_to(commands)
     dashboards.add_to(commands)
+    kubernetes.add_to(commands)
     shards.add_to(commands)
     running.add_to(commands)
     chosen = parser.parse_args(arguments)
