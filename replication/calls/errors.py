@@ -1,5 +1,12 @@
 """What can become of a call besides its result."""
 
+from typing import Final
+
+from twisted.internet.defer import CancelledError
+
+MOVED: Final = "moved"
+"""The kind of a failure that says that the shard is owned elsewhere."""
+
 
 class Unreachable(Exception):
     """The process could not be reached, or the connection broke: whether it has carried out the call is not known.
@@ -29,3 +36,21 @@ class CallFailed(Exception):
         super().__init__(f"the call failed: {kind}")
         self.kind = kind
         self.body = body
+
+
+def outcome_of(error: BaseException) -> str:
+    """What became of a call that failed, in the words of the meters."""
+    if isinstance(error, CallFailed):
+        return MOVED if error.kind == MOVED else "raised"
+    for kind, outcome in _OUTCOMES.items():
+        if isinstance(error, kind):
+            return outcome
+    return "raised"
+
+
+_OUTCOMES: Final[dict[type[BaseException], str]] = {
+    Unreachable: "lost",
+    CallTimedOut: "deadline",
+    Overloaded: "full",
+    CancelledError: "cancelled",
+}

@@ -8,7 +8,8 @@ from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.protocol import Factory
 
 from replication.calls.channel import Channel, Station
-from replication.calls.errors import Unreachable
+from replication.calls.errors import Unreachable, outcome_of
+from replication.ports import Meters, Unmetered
 from replication.registry import Worker
 
 CONNECT_SECONDS = 3.0
@@ -20,7 +21,8 @@ Connect = Callable[[str, int, Any], "Deferred[Any]"]
 class Peers:
     """The connections of this process to others, by the registration that they have now."""
 
-    def __init__(self, station: Station, connect: Connect) -> None:
+    def __init__(self, station: Station, connect: Connect, meters: Meters | None = None) -> None:
+        self._meters = meters if meters is not None else Unmetered()
         self._station = station
         self._connect = connect
         self._channels: dict[tuple[str, int], Channel] = {}
@@ -30,8 +32,15 @@ class Peers:
 
     async def call(self, worker: Worker, method: str, body: bytes, timeout_s: float, request_id: str = "-") -> bytes:
         """Call a process. Raises Unreachable, CallTimedOut, CallFailed or Overloaded."""
-        channel = await self.channel(worker)
-        return await channel.call(method, body, timeout_s, request_id)
+        end = self._meters.calling(method)
+        try:
+            channel = await self.channel(worker)
+            answer = await channel.call(method, body, timeout_s, request_id)
+        except BaseException as error:
+            end(outcome_of(error))
+            raise
+        end("answered")
+        return answer
 
     async def channel(self, worker: Worker) -> Channel:
         """The connection to a process, opened if need be. Raises Unreachable."""

@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 
 from replication.calls import CallFailed
+from replication.calls.errors import MOVED
 from replication.shards import NotOwned
 from synapse_like.matrix.errors import MatrixError, Unavailable
 from synapse_like.toolkit.outages import OUTAGES
 
-MOVED, MATRIX, OUTAGE = "moved", "matrix", "outage"
+MATRIX, OUTAGE = "matrix", "outage"
 
 
 def failure_of(error: BaseException) -> tuple[str, bytes] | None:

@@ -107,6 +107,10 @@ class Owners:
             return await self._answer_request(incoming.body)
         return await self.twins[incoming.method].run(incoming.body, self._check)
 
+    def answers(self, method: str) -> bool:
+        """Whether calls of this name are carried out."""
+        return method == REQUEST or method in self.twins
+
     async def _check(self, family: str, key: str) -> None:
         shard = await self._shards.of(family, key)
         if shard is not None:

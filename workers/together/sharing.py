@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from replication.barrier import METHOD as HEARD
 from replication.barrier import Barrier
 from replication.calls import Channel, Door, Incoming, Peers, Station
+from replication.calls.errors import MOVED, outcome_of
 from replication.codec import MINOR, FrameCodec
 from replication.committer import Committer
 from replication.freshness import Freshness
@@ -17,13 +18,15 @@ from replication.hub_carrier import HubCarrier
 from replication.ownership import CHANGED, Ownership, Pace, Sight, Tenancy
 from replication.redis_carrier import RedisCarrier, RedisLogin
 from replication.registry import Registry, Worker
-from replication.shards import Holdings
+from replication.shards import Holdings, NotOwned
 from replication.shared_bus import SharedBus
 from replication.streams import Family, Stream
 from replication.twins import give_twins
 from synapse_like import __version__
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Kit
+from synapse_like.toolkit.logs import request_at_work
+from synapse_like.toolkit.metrics.replication import ReplicationMeters
 from workers.kinds import KINDS, MAIN
 from workers.together.config import WorkersConfig
 from workers.together.failures import failure_of
@@ -60,7 +63,8 @@ class Sharing:
             process.name, secret, kit.clock, kit.randomness, self._answer, self._note, failure_of, minor=MINOR
         )
         station.on_closed = self._lost
-        self.peers = Peers(station, connector(reactor, config.worker_calls_tls))
+        self._meters = ReplicationMeters(kit.metrics, [family.name for family in families])
+        self.peers = Peers(station, connector(reactor, config.worker_calls_tls), self._meters)
         self._door = Door(station, listener(reactor, config.worker_calls_tls))
         self._hub: HubCarrier | None = None
         self._redis: RedisCarrier | None = None
@@ -169,10 +173,20 @@ class Sharing:
     # -- calls and notes -----------------------------------------------------------------------------------------------
 
     async def _answer(self, incoming: Incoming) -> bytes:
-        method = self._methods.get(incoming.method)
-        if method is not None:
-            return await method(incoming)
-        return await self.owners.answer_call(incoming)
+        """Carry out a call of another process, on behalf of the request that it was made for."""
+        method = self._methods.get(incoming.method, self.owners.answer_call)
+        end = self._meters.serving(incoming.method if self._knows(incoming.method) else "unknown")
+        with request_at_work(incoming.request_id):
+            try:
+                answer = await method(incoming)
+            except BaseException as error:
+                end(MOVED if isinstance(error, NotOwned) else outcome_of(error))
+                raise
+        end("answered")
+        return answer
+
+    def _knows(self, method: str) -> bool:
+        return method in self._methods or self.owners.answers(method)
 
     def _note(self, channel: Channel, topic: str, body: bytes) -> None:
         if topic == CHANGED:

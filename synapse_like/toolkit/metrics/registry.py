@@ -8,7 +8,8 @@ somebody asks, on the reactor's thread, where those things live. The text is the
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, cast
+from functools import partial
+from typing import Final, TypeVar, cast
 
 from prometheus_client import (
     CollectorRegistry,
@@ -37,6 +38,7 @@ Source = Tally | Distribution | Look
 Value = float | tuple[list[tuple[str, float]], float]
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 Key = str | tuple[str, ...]
+S = TypeVar("S", Tally, Distribution)
 
 
 class Metrics:
@@ -53,10 +55,11 @@ class Metrics:
         GCCollector(registry=self._registry)
 
     def tally(self, metric: Metric, **labels: str) -> Tally:
-        """The number of one series of a counter or gauge, for the reactor's thread; 0 from now on."""
-        tally = Tally()
-        self._sampled.add(metric, tally, labels)
-        return tally
+        """The number of one series of a counter or gauge, for the reactor's thread; 0 from now on.
+
+        Whoever asks for the same series gets the same number, here and from `distribution`.
+        """
+        return self._sampled.get(metric, Tally, labels)
 
     def tallies(self, metric: Metric, born: Iterable[Key] = ()) -> "Tallies":
         """The series by label value (a tuple if there are several labels); those that are `born` are 0 from now on."""
@@ -64,9 +67,7 @@ class Metrics:
 
     def distribution(self, metric: Metric, **labels: str) -> Distribution:
         """One series of a histogram, for the reactor's thread."""
-        distribution = Distribution(metric.buckets)
-        self._sampled.add(metric, distribution, labels)
-        return distribution
+        return self._sampled.get(metric, partial(Distribution, metric.buckets), labels)
 
     def sample(self, metric: Metric, look: Look, **labels: str) -> None:
         """Look one series up whenever somebody asks, on the reactor's thread."""
@@ -139,7 +140,17 @@ class _Sampled(Collector):
         self._sources: dict[str, tuple[Metric, dict[tuple[str, ...], Source]]] = {}
         self._values: list[tuple[Metric, list[tuple[tuple[str, ...], Value]]]] = []
 
+    def get(self, metric: Metric, make: Callable[[], S], labels: dict[str, str]) -> S:
+        """The source of a series, made if there is none."""
+        _, sources = self._sources.get(metric.name, (metric, {}))
+        found = sources.get(tuple(labels.get(name, "") for name in metric.labels))
+        if found is None:
+            found = make()
+            self.add(metric, found, labels)
+        return cast(S, found)
+
     def add(self, metric: Metric, source: Source, labels: dict[str, str]) -> None:
+        """Take a source of a series, in place of the one before."""
         if set(labels) != set(metric.labels):
             raise ValueError(f"{metric.name} has the labels {list(metric.labels)}, not {list(labels)}")
         if (metric.kind is Kind.HISTOGRAM) is not isinstance(source, Distribution):
@@ -148,6 +159,7 @@ class _Sampled(Collector):
         self._sources.setdefault(metric.name, (metric, {}))[1][key] = source
 
     def take(self) -> None:
+        """Look at every source."""
         self._values = [
             (metric, [(labels, _read(metric, source)) for labels, source in sources.items()])
             for metric, sources in self._sources.values()

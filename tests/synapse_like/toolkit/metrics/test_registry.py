@@ -35,6 +35,9 @@ async def test_threads_use_objects_of_their_own():
 
 async def test_series_are_bound_once():
     metrics = Metrics()
+    assert metrics.distribution(WAITS) is metrics.distribution(WAITS)
+    metrics = Metrics()
+    assert metrics.tally(GUESTS, table="2") is metrics.tally(GUESTS, table="2")
     tables = metrics.tallies(GUESTS, ["1"])
     assert list(tables) == ["1"]
     assert tables["2"] is tables["2"]
