@@ -7,7 +7,8 @@ import msgspec
 from synapse_like.features.directory.config import DirectoryConfig
 from synapse_like.features.directory.logic import Directory
 from synapse_like.features.directory.public_rooms import MOST_ROOMS, Page, PublicRooms
-from synapse_like.matrix.errors import Forbidden, MissingToken
+from synapse_like.features.directory.remote import RemotePublicRooms
+from synapse_like.matrix.errors import MissingToken
 from synapse_like.toolkit.http import Auth, Balance, Request, client, endpoint
 
 
@@ -74,8 +75,9 @@ class AliasApi:
 class PublicRoomsApi:
     """The published room directory."""
 
-    def __init__(self, public_rooms: PublicRooms, config: DirectoryConfig) -> None:
+    def __init__(self, public_rooms: PublicRooms, remote: RemotePublicRooms, config: DirectoryConfig) -> None:
         self._public_rooms = public_rooms
+        self._remote = remote
         self._config = config
 
     @endpoint("GET", client("/directory/list/room/{room_id}"), auth=Auth.NONE)
@@ -94,26 +96,42 @@ class PublicRoomsApi:
     @endpoint("GET", client("/publicRooms"), auth=Auth.OPTIONAL)
     async def get_public_rooms(self, request: Request) -> dict[str, Any]:
         """A page of the directory."""
-        self._check(request, request.query.get("server"))
         limit = request.query.integer("limit", 100, minimum=0)
-        return await self._public_rooms.page(Page(_limit(limit), request.query.get("since")))
+        body = PublicRoomsBody(limit=limit, since=request.query.get("since"))
+        return await self._page(request, body, request.query.get("server"))
 
     @endpoint("POST", client("/publicRooms"), auth=Auth.OPTIONAL, body=PublicRoomsBody, is_idempotent=True)
     async def search_public_rooms(self, request: Request[PublicRoomsBody]) -> dict[str, Any]:
         """A page of those rooms of the directory that a filter lets through."""
         body = request.body
-        self._check(request, request.query.get("server") or body.server)
-        chosen = body.filter or RoomFilter()
-        types = None if chosen.room_types is None else [(name or "").replace("\0", "") for name in chosen.room_types]
-        page = Page(_limit(body.limit), body.since, (chosen.generic_search_term or "").strip(), types)
-        return await self._public_rooms.page(page)
+        return await self._page(request, body, request.query.get("server") or body.server)
 
-    def _check(self, request: Request[Any], server: str | None) -> None:
-        requester = request.optional_requester
-        if requester is None and not self._config.allow_public_rooms_without_auth:
+    async def _page(self, request: Request[Any], body: PublicRoomsBody, server: str | None) -> dict[str, Any]:
+        """A page of this directory, or of another server's for users of this one."""
+        is_remote = bool(server) and not self._public_rooms.is_of(server or "")
+        if request.optional_requester is None and (is_remote or not self._config.allow_public_rooms_without_auth):
             raise MissingToken()
-        if server and not self._public_rooms.is_of(server):
-            raise Forbidden("This server does not ask other servers for their rooms")
+        if server and is_remote:
+            return await self._remote.page(server, _asked_elsewhere(body))
+        return await self._public_rooms.page(asked_page(body))
+
+
+def asked_page(body: PublicRoomsBody) -> Page:
+    """What a body asks for."""
+    chosen = body.filter or RoomFilter()
+    types = None if chosen.room_types is None else [(name or "").replace("\0", "") for name in chosen.room_types]
+    return Page(_limit(body.limit), body.since, (chosen.generic_search_term or "").strip(), types)
+
+
+def _asked_elsewhere(body: PublicRoomsBody) -> dict[str, Any]:
+    """The body for another server: what is not given is left out."""
+    asked: dict[str, Any] = {"limit": _limit(body.limit)}
+    if body.since:
+        asked["since"] = body.since
+    if body.filter is not None:
+        chosen = {"generic_search_term": body.filter.generic_search_term, "room_types": body.filter.room_types}
+        asked["filter"] = {name: value for name, value in chosen.items() if value is not None}
+    return asked
 
 
 def _limit(limit: int | None) -> int:

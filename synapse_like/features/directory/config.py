@@ -21,6 +21,7 @@ class DirectoryConfig:
     """Room aliases and the published room directory."""
 
     allow_public_rooms_without_auth: bool = option(False, "Show the directory to those who have not logged in.")
+    allow_public_rooms_over_federation: bool = option(False, "Show the directory to other servers.")
     enable_room_list_search: bool = option(True, "Answer questions about the directory; otherwise it seems empty.")
     require_membership_for_aliases: bool = option(True, "Only members of a room may make aliases for it.")
     alias_creation_rules: tuple[DirectoryRule, ...] = option(

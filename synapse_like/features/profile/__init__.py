@@ -9,9 +9,11 @@ from synapse_like.features.membership import Membership
 from synapse_like.features.profile.api import ProfileApi
 from synapse_like.features.profile.config import ProfileConfig
 from synapse_like.features.profile.logic import Profiles
+from synapse_like.features.profile.remote import ProfileFederationApi, RemoteProfiles
 from synapse_like.features.profile.rules import ProfileRules
 from synapse_like.features.profile.spread import ProfileSpread
 from synapse_like.features.profile.stream import PROFILES, Profile, ProfileFact, storage
+from synapse_like.federation import Federation
 from synapse_like.matrix.ids import parse_user_id
 from synapse_like.rooms.families import USER
 from synapse_like.rooms.front import Rooms
@@ -20,16 +22,18 @@ from synapse_like.toolkit.feature import Built, Feature, Kit
 __all__ = ["FEATURE", "PROFILES", "Profile", "ProfileApi", "ProfileFact", "ProfileSpread", "Profiles"]
 
 
-def build(kit: Kit, rooms: Rooms, accounts: Accounts, membership: Membership) -> Built:
+def build(kit: Kit, rooms: Rooms, federation: Federation, accounts: Accounts, membership: Membership) -> Built:
     """The profiles, their endpoints, and what spreads changes."""
     spread = ProfileSpread(kit.database, rooms.user_log, kit.clock, kit.randomness, membership.announce_profile)
     profiles = Profiles(kit.database, rooms, spread)
     rules = ProfileRules(kit.config[ProfileConfig], accounts, rooms.memberships)
     api = ProfileApi(profiles, rules, kit.server_name)
+    if federation.policy.is_enabled:
+        api.remote = RemoteProfiles(federation.client).get
     _connect(profiles, accounts, membership)
     return Built(
         fronts=[profiles, spread, api],
-        apis=[api],
+        apis=[api, ProfileFederationApi(profiles, rooms, kit.config[ProfileConfig])],
         storages=[storage()],
         tenants=[(USER, spread)],
         caches={"profiles": profiles.cache},
@@ -56,7 +60,7 @@ FEATURE = Feature(
     name="profile",
     build=build,
     package=__name__,
-    apis=(ProfileApi,),
+    apis=(ProfileApi, ProfileFederationApi),
     configs=(ProfileConfig,),
     unstable={"uk.tcpip.msc4133": True, "uk.tcpip.msc4133.stable": True},
 )

@@ -20,7 +20,7 @@ Lookup = Callable[[str], Awaitable[dict[str, Any]]]
 
 
 class ProfileApi:
-    """Shows and changes profiles. `remote` asks other servers for theirs, once a feature has set it."""
+    """Shows and changes profiles. `remote` asks other servers for theirs, unless federation is off."""
 
     def __init__(self, profiles: Profiles, rules: ProfileRules, server_name: str) -> None:
         self.remote: Lookup | None = None

@@ -23,6 +23,14 @@ _ROOMS_OF = """
     SELECT r.room_nid, r.room_id, r.shard, h.number FROM room_servers s JOIN rooms r ON r.room_nid = s.room_nid
     JOIN room_heads h ON h.room_nid = r.room_nid WHERE s.server = :server
 """
+_SHARED_WITH = """
+    SELECT r.room_id, h.number FROM room_servers s JOIN rooms r ON r.room_nid = s.room_nid
+    JOIN room_heads h ON h.room_nid = r.room_nid
+    WHERE s.server = :server AND EXISTS (
+        SELECT 1 FROM members m WHERE m.room_nid = s.room_nid AND m.membership = 'join' AND m.is_local = 0
+            AND m.user_id LIKE :pattern
+    )
+"""
 _LOCAL_MEMBERS = """
     SELECT DISTINCT m.user_id FROM room_servers s JOIN members m ON m.room_nid = s.room_nid
     WHERE s.server = :server AND m.membership = 'join' AND m.is_local = 1
@@ -56,6 +64,11 @@ def changed_after(transaction: Transaction, asked: Sequence[tuple[int, int]]) ->
 def rooms_of(transaction: Transaction, server: str) -> list[Row]:
     """(room, room id, shard, number of the newest event) of the rooms in which a server is or was."""
     return transaction.all(_ROOMS_OF, server=server)
+
+
+def shared_with(transaction: Transaction, server: str) -> list[Row]:
+    """(room id, number of the newest event) of the rooms in which a server is."""
+    return transaction.all(_SHARED_WITH, server=server, pattern=f"%:{server}")
 
 
 def local_members(transaction: Transaction, server: str) -> list[str]:

@@ -47,6 +47,7 @@ async def test_some_devices_can_be_asked_for(server: TestServer) -> None:
     assert not found.get("@nobody:test")
 
 
+@pytest.mark.config(federation_enabled=False)
 async def test_users_of_other_servers_are_failures(server: TestServer) -> None:
     alice, _ = await pair(server)
     found = await alice.query("@far:elsewhere.example", alice.user_id)
