@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from synapse_like import __version__
-from tests.bench import encryption, growth, paths, plot
+from tests.bench import encryption, federation, growth, paths, plot
 from tests.bench.measuring import HEAD, Bench, Row
 from tests.kit import postgres, run_folder, synapse
+from tests.kit.peers import Peer
 from tests.kit.programs import find_postgres
-from tests.kit.server import Server
 from tests.kit.synapse import Synapse
 
 SCENARIOS: dict[str, Callable[[Bench], Coroutine[Any, Any, None]]] = {
@@ -31,6 +31,8 @@ SCENARIOS: dict[str, Callable[[Bench], Coroutine[Any, Any, None]]] = {
     "keys": encryption.keys,
     "members": growth.send_by_members,
     "rooms": growth.sync_by_rooms,
+    "inbound": federation.inbound,
+    "outbound": federation.outbound,
     "bytes": growth.bytes_stored,
     "day": growth.mixed_day,
 }
@@ -71,7 +73,7 @@ def _servers(scale: float) -> Iterator[dict[str, Bench]]:
     with tempfile.TemporaryDirectory() as folder:
         benches: dict[str, Bench] = {}
         try:
-            for title, kind in ((OURS, Server), (THEIRS, Synapse)):
+            for title, kind in ((OURS, Peer), (THEIRS, Synapse)):
                 home = Path(folder) / title
                 home.mkdir()
                 dsn = postgres.create_database(durable=True)
