@@ -33,7 +33,19 @@ def extend(room: LiveRoom, change: Change, *, is_local: IsLocal) -> tuple[TrunkC
     room.head = msgspec.structs.replace(
         room.head, depth=max(room.head.depth, event.depth), trunk_version=version, extremities=(extremity,)
     )
+    remember_reference(room, event)
     return trunk
+
+
+def remember_reference(room: LiveRoom, event: Event) -> None:
+    """Keep what `prev_events` will hold for a new extremity: in versions 1 and 2 that is more than its id.
+
+    It cannot be looked up when it is needed: the event may still be on its way to the database.
+    """
+    if room.identity.version.has_chosen_event_ids:
+        ids = {extremity.event_id for extremity in room.head.extremities}
+        kept = {event_id: reference for event_id, reference in room.references.items() if event_id in ids}
+        room.references = {**kept, event.event_id: event.reference}
 
 
 def put(room: LiveRoom, change: Change, *, is_local: IsLocal) -> TrunkChange:
@@ -123,7 +135,7 @@ def counted(head: Head, old: str | None, new: str | None) -> Head:
 class Restore:
     """Remembers a live room's head, state and members, to put them back if a batch of drafts is refused half-way."""
 
-    __slots__ = ("_head", "_members", "_received_ms", "_state", "_thread_counters")
+    __slots__ = ("_head", "_members", "_received_ms", "_references", "_state", "_thread_counters")
 
     def __init__(self, room: LiveRoom) -> None:
         self._head = room.head
@@ -131,12 +143,14 @@ class Restore:
         self._members = dict(room.members)
         self._thread_counters = dict(room.thread_counters)
         self._received_ms = room.received_ms
+        self._references = room.references
 
     def restore(self, room: LiveRoom) -> None:
         """Put everything back."""
         room.head, room.state, room.members = self._head, self._state, self._members
         room.thread_counters = self._thread_counters
         room.received_ms = self._received_ms
+        room.references = self._references
 
 
 def _text(value: object) -> str | None:

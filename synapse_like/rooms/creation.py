@@ -298,8 +298,6 @@ class EventCreation:
     ) -> EventFact:
         """Extend the live room by an event; the fact that is to be stored."""
         before = StateRef(TRUNK, room.head.trunk_version)
-        if room.identity.version.has_chosen_event_ids:
-            room.references = {event.event_id: event.reference}
         nid = prepared.first_nid + index
         replaced = _replaced(room, event, prepared)
         change = Change(event, nid, prepared.keys.get(event.key) if event.is_state else None)

@@ -7,7 +7,7 @@ resolution over all its extremities.
 Source: server-server API, "Checks performed on receipt of a PDU".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from synapse_like.matrix.auth_rules import auth_keys_of
 from synapse_like.matrix.auth_rules.selection import CREATE
 from synapse_like.matrix.errors import NotFound
 from synapse_like.matrix.events import Event
-from synapse_like.rooms.changes import Change, extend, put, remove
+from synapse_like.rooms.changes import Change, extend, put, remember_reference, remove
 from synapse_like.rooms.creation import Identity, Numbers
 from synapse_like.rooms.event_store import EventStore, from_fact
 from synapse_like.rooms.facts import EVENTS, TRUNK, BranchRows, EventFact, Extremity, Kind, StateRef, TrunkChange
@@ -96,6 +96,8 @@ class EventReception:
         self._placement = placement
         self._clock = clock
         self._notices = notices
+        self.shown: Callable[[LiveRoom, str], list[dict[str, Any]]] = lambda room, inviter: []
+        """What the invited are shown of a room; the feature that invites knows."""
 
     async def receive(self, room_id: str, events: Sequence[Event]) -> list[Kind]:
         """Take in events of one room, predecessors first; what became of each.
@@ -240,6 +242,7 @@ class EventReception:
         extremity = Extremity(event.event_id, change.event_nid, after.branch, after.version, event.depth)
         depth = max(room.head.depth, event.depth)
         room.head = msgspec.structs.replace(room.head, depth=depth, extremities=(*others, extremity))
+        remember_reference(room, event)
         return self._keep(batch, self._fact(batch, change, Kind.LIVE, before, trunk=trunk, rows=rows))
 
     async def _covered(self, batch: _Batch, event: Event) -> set[str]:
@@ -314,7 +317,7 @@ class EventReception:
         outcome = self._notices.count(room, event, trunk) if kind is Kind.LIVE else Outcome()
         target = self._events.peek(event.redacts) if event.redacts and kind is Kind.LIVE else None
         member = room.members.get(event.sender)
-        extras = batch.extras.get(event.event_id)
+        extras = batch.extras.get(event.event_id) or self._shown_to_invited(room, event, kind)
         return EventFact(
             room_id=room.identity.room_id,
             room_nid=room.identity.room_nid,
@@ -338,6 +341,12 @@ class EventReception:
             sender_member=member.event_id if member else None,
             members=tuple(c.state_key for c in trunk if c.type == MEMBER),
         )
+
+    def _shown_to_invited(self, room: LiveRoom, event: Event, kind: Kind) -> Mapping[str, Any]:
+        """The stripped state for an invite of one of our users that comes as an event of a room in which we are."""
+        if kind is not Kind.LIVE or event.membership != "invite" or not self._is_local(event.key[1]):
+            return {}
+        return {"invite_room_state": self.shown(room, event.sender)}
 
     def _keep(self, batch: _Batch, fact: EventFact) -> Kind:
         """Queue a fact for the batch's commit, and let later events of the batch find its event."""

@@ -38,7 +38,7 @@ def build(
     limits = MembershipLimits(kit.limiter, kit.config[RateLimits], config, kit.server_name, remote.policy)
     stripped = StrippedState(config.room_prejoin_state)
     membership = Membership(rooms, kit.database, limits, stripped, config, remote)
-    admission.shown = stripped.of_room
+    admission.shown = rooms.reception.shown = stripped.of_room
     invitations.gate = InviteRules(accounts, config).check
 
     async def leave_all(user_id: str, is_erased: bool) -> None:
