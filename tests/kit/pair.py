@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import unquote, urlencode
 
 import pytest
 from twisted.internet import reactor
@@ -56,7 +56,10 @@ class Net:
         if {origin, destination} & self.cut or destination not in {**self.apps, **self.own}:
             raise ConnectionFailed(f"{destination} is not there")
         if destination in self.own:
-            return 200, canonical_json(self.own[destination](method, target, body))
+            try:
+                return 200, canonical_json(self.own[destination](method, unquote(target), body))
+            except RemoteError as error:
+                return error.remote_status, canonical_json(error.remote_body)
         raw = b"" if body is None else body if isinstance(body, bytes) else canonical_json(body)
         app = self.apps[destination]
         request: Request[Any] = Request(method, target, [("x-origin", origin)], raw, client_ip="10.0.0.2")
@@ -124,14 +127,19 @@ class Pair:
         self._folder = folder
         self._kind = kind
         self.servers: dict[str, TestServer] = {}
+        self._configs: dict[str, Any] = {}
 
     async def start(self, name: str, **extra: Any) -> TestServer:
-        """Start one more server, or again one that was stopped on a file."""
+        """Start one more server."""
         folder = self._folder / name
         folder.mkdir(exist_ok=True)
         (folder / "signing.key").write_text(write_signing_keys([self.net.key_of(name)]))
-        config = settings(self._kind, folder, {"server_name": name, **extra})
-        homeserver = Homeserver(build_kit(config, reactor))
+        self._configs[name] = settings(self._kind, folder, {"server_name": name, **extra})
+        return await self.start_again(name)
+
+    async def start_again(self, name: str) -> TestServer:
+        """Start a server that was stopped, on the same database."""
+        homeserver = Homeserver(build_kit(self._configs[name], reactor))
         await homeserver.start()
         server = TestServer(homeserver)
         self.net.connect(server)
