@@ -167,6 +167,14 @@ class Ownership:
         owner = self.sight.workers.get(self.sight.owners.get((family, shard), ""))
         return None if owner is None or owner.name == self.me.name else owner
 
+    def owns_everything(self) -> bool:
+        """Whether nobody else can append anything: then nothing can have been said that was not heard here."""
+        return all(
+            len(holdings.held) == holdings.family.shards and not holdings.is_suspended
+            for holdings in self._holdings.values()
+            if holdings.family.is_log
+        )
+
     def is_waiting_for(self) -> int:
         """How many shards should be ours and are not yet."""
         families = [holdings.family for holdings in self._holdings.values()]

@@ -140,7 +140,8 @@ class Owners:
         if target is not None:
             reply = await self._follow(target, here, there)
             return reply
-        if not endpoint.writes and endpoint.timeout is not Timeout.LONG_POLL:
+        is_read = not endpoint.writes and endpoint.timeout is not Timeout.LONG_POLL
+        if is_read and not self._ownership.owns_everything():
             await self._freshness.reach()
         try:
             return await here()

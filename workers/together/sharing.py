@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from twisted.internet.defer import Deferred
 
+from replication import sql
 from replication.barrier import METHOD as HEARD
 from replication.barrier import Barrier
 from replication.calls import Channel, Door, Incoming, Peers, Station
@@ -111,6 +112,7 @@ class Sharing:
         self._reader = reader
         self.ownership.on_replaced = lambda: self.on_replaced()
         rooms.user_log.heard_by_all = self.barrier.heard
+        reader.on_put_back = self._begin_anew
         self.give_twins([rooms.creation, rooms.reception])
 
     def speak(self, streams: Iterable[Stream[Any]]) -> None:
@@ -238,12 +240,23 @@ class Sharing:
 
     # -- the database, where the bus is silent -------------------------------------------------------------------------
 
+    def _begin_anew(self) -> None:
+        """The database is behind what was heard of, so it was put back: nothing that anybody remembers is true."""
+        logger.critical("the database is behind what it was: it was put back, and this process begins anew")
+        known, fresh = self._reader.incarnation, self._kit.randomness.random_below(2**40) + 1
+        raised = self._kit.database.write(lambda txn: sql.raise_incarnation(txn, known, fresh))
+        _ = Deferred.fromCoroutine(_awaited(raised)).addErrback(_log).addCallback(lambda _: self.on_replaced())
+
     def _poll_soon(self) -> None:
         def again(_: object) -> None:
             if not self._is_stopped:
                 self._poll = self._kit.clock.call_later(POLL_SECONDS, self._poll_soon)
 
         _ = Deferred.fromCoroutine(self._reader.poll()).addErrback(_log).addCallback(again)
+
+
+async def _awaited(waiting: Awaitable[Any]) -> None:
+    await waiting
 
 
 def _log(failure: Any) -> None:
