@@ -5,6 +5,7 @@ from typing import Any
 
 from synapse_like.federation.errors import BadReply, ReplyTooLarge
 from synapse_like.federation.resolution import Route, ServerResolver
+from synapse_like.federation.slots import Slots
 from synapse_like.federation.tls import FederationTls
 from synapse_like.matrix.errors import BadGateway, ConnectionFailed
 from synapse_like.toolkit.http.outgoing.client import Sent, within
@@ -36,6 +37,7 @@ class Transport:
         self._connector = connector
         self._tls = tls
         self._pool = pool
+        self._slots = Slots()
 
     async def send(self, request: ServerRequest, sink: Sink, timeout_s: float) -> None:
         """Send a request; the answer goes to the sink.
@@ -58,7 +60,8 @@ class Transport:
             headers["Content-Type"] = "application/json"
         data = Sent(request.method, headers, request.body or b"").to_bytes(route.host_header, request.target)
         place = ("federation", request.destination, route.host_header, route.tls_name)
-        await self._pool.exchange(place, lambda: self._connect(route), data, sink)
+        async with self._slots.take(request.destination):
+            await self._pool.exchange(place, lambda: self._connect(route), data, sink)
 
     async def _connect(self, route: Route) -> HttpConnection:
         """Connect to the first place that answers."""

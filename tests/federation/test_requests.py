@@ -18,7 +18,7 @@ from tests.kit import certificates, ports
 from tests.kit.homeserver import settings
 from tests.kit.remote_server import trusting
 from tests.kit.synapse import Partner
-from workers.build import build_server
+from workers.listening import build_server
 
 
 @pytest.fixture

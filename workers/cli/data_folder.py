@@ -82,21 +82,22 @@ def _generate(chosen: argparse.Namespace) -> int:
 
 
 def _live_keys(server_name: str, port: int, signing_key: str) -> Mapping[str, Any]:
+    is_local = server_name == DEFAULT_SERVER_NAME
     listener = {
         "port": port,
         "bind_addresses": ["127.0.0.1", "::1"],
         "type": "http",
         "x_forwarded": False,
-        "resources": [{"names": ["client"]}],
+        "resources": [{"names": ["client"] if is_local else ["client", "federation"]}],
     }
+    alone = {"federation_enabled": False} if is_local else {}
     return {
         "server_name": server_name,
-        "public_baseurl": f"http://localhost:{port}/"
-        if server_name == DEFAULT_SERVER_NAME
-        else f"https://{server_name}/",
+        "public_baseurl": f"http://localhost:{port}/" if is_local else f"https://{server_name}/",
         "listeners": [listener],
         "signing_key_path": signing_key,
         "database": {"name": "sqlite3", "args": {"database": "homeserver.db"}},
+        **alone,
         **{f"{name}_path": name for name in SECRETS},
     }
 

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from signedjson.key import decode_verify_key_bytes, get_verify_key
 from signedjson.sign import verify_signed_json
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.web.server import NOT_DONE_YET
 from unpaddedbase64 import decode_base64
 
 from synapse_like.federation import Federation
 from synapse_like.federation.errors import BackingOff, BadReply, RemoteError, ReplyTooLarge, ServerDenied
+from synapse_like.federation.slots import AT_ONCE
 from synapse_like.matrix.errors import ConnectionFailed, ConnectionTimeout, Forbidden, MatrixError
 from synapse_like.toolkit.http import Auth, Request, bound, endpoint
 from synapse_like.toolkit.http.app import App
@@ -322,3 +324,14 @@ async def test_odd_names_of_keys_are_no_outage(server: TestServer) -> None:
         answer = await server.request("POST", "/_matrix/key/v2/query", body)
         assert answer.status in (200, 400)
     assert (await server.request("GET", "/_matrix/federation/v1/version")).body["server"]["name"] == "synapse-like"
+
+
+async def test_a_server_that_never_answers_holds_few_connections(server: TestServer, remote: RemoteServer) -> None:
+    remote.answers[PROFILE] = always(NOT_DONE_YET)
+    client = federation(server).client
+    work = [Deferred.fromCoroutine(client.get(remote.name, PROFILE, timeout_s=1, is_forced=True)) for _ in range(60)]
+    outcomes = await DeferredList(work, consumeErrors=True)
+    assert all(isinstance(failure.value, ConnectionTimeout) for _, failure in outcomes)
+    assert len(remote.seen) == AT_ONCE
+    remote.answers[PROFILE] = always({})
+    assert await client.get(remote.name, PROFILE, is_forced=True) == {}

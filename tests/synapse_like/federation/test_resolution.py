@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 
 from synapse_like.federation.errors import ServerDenied, Unresolvable
-from synapse_like.federation.resolution import Ports
+from synapse_like.federation.resolution import Ports, ServerResolver
 from synapse_like.federation.resolution.well_known import lifetime_s
 from synapse_like.matrix.errors import ConnectionFailed
+from synapse_like.matrix.ids import is_valid_server_name
 from synapse_like.toolkit.http import Headers
+from synapse_like.toolkit.http.outgoing import Dns
+from synapse_like.toolkit.http.outgoing.dns import ServiceRecord
 from synapse_like.toolkit.http.outgoing.errors import AddressDenied
+from synapse_like.toolkit.randomness import RepeatableRandomness
 from tests.kit import names
 from tests.kit.clock import FakeClock
 from tests.kit.remote_server import RemoteServer, Seen, listening
@@ -224,6 +231,42 @@ async def test_of_several_addresses_only_the_allowed_are_tried(world: World) -> 
     world.zone.addresses["cert.example"] = ["10.0.0.1", "169.254.169.254", "127.0.0.1", "::1", "fd00::1"]
     client = parts(world.zone.port).client
     assert await client.get(f"cert.example:{world.homeserver.port}", PATH) == {"server": {}}
+
+
+class Nobody:
+    """Delegates to what it is told to."""
+
+    def __init__(self, delegate: str | None) -> None:
+        self.delegate = delegate
+
+    async def delegate_of(self, host: str) -> str | None:
+        return self.delegate
+
+
+server_names = st.from_regex(r"\A[0-9A-Za-z.\-]{1,20}(:[0-9]{1,5})?\Z") | st.from_regex(
+    r"\A(\[[0-9a-f:.]{2,20}\]|[0-9]{1,3}(\.[0-9]{1,3}){3})(:[0-9]{1,5})?\Z"
+)
+
+
+@given(st.text() | server_names, st.none() | server_names.filter(is_valid_server_name))
+async def test_any_name_has_a_way_or_none(name: str, delegate: str | None) -> None:
+    """Names that look odd end in a route or in Unresolvable; a route is one that can be written into a request."""
+    dns = Dns(reactor, FakeClock(), [("127.0.0.1", 9)])
+    dns.services = no_services  # type: ignore[method-assign]
+    resolver = ServerResolver(dns, Nobody(delegate), RepeatableRandomness(1), Ports())
+    try:
+        route = await resolver.route_to(name)
+    except Unresolvable:
+        assert not is_valid_server_name(name)
+        return
+    assert is_valid_server_name(route.host_header)
+    ((host, port),) = route.places
+    assert (0 <= port <= 65535 and host == route.tls_name) or host.rstrip(".") == route.tls_name
+    assert "[" not in host
+
+
+async def no_services(name: str) -> list[ServiceRecord]:
+    return []
 
 
 class TestWellKnownFile:

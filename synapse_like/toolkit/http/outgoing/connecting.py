@@ -68,6 +68,7 @@ class _Race(Generic[P]):
         self._running: set[Deferred[P]] = set()
         self._winner: Deferred[P] = Deferred(lambda _: self._stop())
         self._next: Any = None
+        self._is_over = False
 
     def run(self) -> "Deferred[P]":
         """Begin. The answer is the first to arrive, or the last failure; cancelling it ends every attempt."""
@@ -86,7 +87,7 @@ class _Race(Generic[P]):
 
     def _arrive(self, protocol: P, attempt: "Deferred[P]") -> None:
         self._running.discard(attempt)
-        if self._winner.called:
+        if self._is_over:
             protocol.transport.abortConnection()  # type: ignore[union-attr]
             return
         self._stop()
@@ -94,14 +95,16 @@ class _Race(Generic[P]):
 
     def _fail(self, failure: Failure, attempt: "Deferred[P]") -> None:
         self._running.discard(attempt)
-        if self._winner.called:
+        if self._is_over:
             return
         if self._waiting:
             self._start_one()
         elif not self._running:
+            self._is_over = True
             self._winner.errback(failure)
 
     def _stop(self) -> None:
+        self._is_over = True
         self._forget_timer()
         self._waiting.clear()
         running, self._running = self._running, set()

@@ -61,7 +61,7 @@ class HttpConnection(TwistedProtocol):
 
         Fails with ConnectionBroken, AnswerMalformed, AnswerTooLarge (the head), or what the sink raised.
         """
-        answer: Deferred[None] = Deferred(lambda _: self.abort())
+        answer: Deferred[None] = Deferred(lambda _: self._give_up())
         if not self._is_open:
             answer.errback(ConnectionBroken("The connection was closed", has_begun=False))
             return answer
@@ -178,6 +178,11 @@ class HttpConnection(TwistedProtocol):
         self.abort()
         if answer is not None:
             answer.errback(error)
+
+    def _give_up(self) -> None:
+        """Nobody waits any more."""
+        self._forget()
+        self.abort()
 
     def _forget(self) -> "Deferred[None] | None":
         answer, self._answer, self._sink = self._answer, None, None
