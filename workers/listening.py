@@ -16,8 +16,12 @@ from workers.observing import listen_for_metrics, observe_process, served_resour
 from workers.together import Process
 
 STOP_GRACE_SECONDS = 2.0
-RESOURCES = frozenset({"client", "federation", "metrics"})
-"""What a process serves at the address of its command line: everything; what it is sent is for the proxy to say."""
+MACHINES_GRACE_SECONDS = 0.2
+RESOURCES = frozenset({"client", "federation"})
+"""What a process serves at the address of its command line: everything; what it is sent is for the proxy to say.
+
+Metrics are not for everybody whom the proxy lets in: they have an address of their own.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,7 @@ class Places:
 
 
 class ListeningServer:
-    """A homeserver and its listeners."""
+    """A homeserver and its listeners. Those for machines, with metrics and health, open first and close last."""
 
     def __init__(self, homeserver: Homeserver, reactor: Any, places: Places) -> None:
         self.homeserver = homeserver
@@ -38,13 +42,14 @@ class ListeningServer:
         metrics = HttpMetrics(kit.metrics)
         surroundings = Surroundings(reactor, kit.clock, homeserver.authenticators, elsewhere, metrics)
         self.listeners = Listeners(surroundings, homeserver.answers)
+        self._for_machines = Listeners(surroundings, homeserver.answers)
         process = homeserver.process
         self._stop_observing = observe_process(kit, reactor, self.listeners, kind=process.kind.name, name=process.name)
 
     async def start(self) -> None:
         """Start the server, then listen."""
         if self._places.metrics:
-            listen_for_metrics(self.listeners, self._places.metrics)
+            listen_for_metrics(self._for_machines, self._places.metrics)
         await self.homeserver.start()
         for settings in self._settings():
             self.listeners.start(settings)
@@ -55,6 +60,7 @@ class ListeningServer:
         self.homeserver.notifier.close()
         await self.listeners.stop(STOP_GRACE_SECONDS)
         await self.homeserver.stop()
+        await self._for_machines.stop(MACHINES_GRACE_SECONDS)
         self._stop_observing()
 
     def _settings(self) -> Iterator[ListenerSettings]:

@@ -12,6 +12,7 @@ from synapse_like.toolkit.http.limits import Limits
 from synapse_like.toolkit.http.proxies import TrustedProxies
 from synapse_like.toolkit.http.reader import Head
 from synapse_like.toolkit.http.request import Request
+from synapse_like.toolkit.logs import current_process
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:@/+=-]{1,128}")
 _numbers: Final = count(1)
@@ -62,4 +63,5 @@ class Site:
         given = head.headers.get(self.request_id_header) if self.request_id_header else None
         if given is not None and _REQUEST_ID.fullmatch(given):
             return given
-        return f"{head.method}-{next(_numbers)}"
+        name = current_process()[1]
+        return f"{head.method}-{next(_numbers)}" + ("" if name == "main" else f"@{name}")
