@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 
 ShardKey = tuple[str, int]
 
+LEAST_SECONDS: Final = 0.05
+"""The pause between two looks, however many ask for one."""
+
 CHANGED: Final = "shards-changed"
 """The topic of the note that tells others to look at once."""
 
@@ -119,6 +122,7 @@ class Ownership:
         began_ms = self._clock.monotonic_ms()
         await self._database.write(self._registry.register)
         self.is_registered, self._beaten_ms = True, began_ms
+        self._pulse()
         await self.look()
 
     async def stop(self) -> None:
@@ -143,7 +147,7 @@ class Ownership:
         _ = Deferred.fromCoroutine(self.look()).addErrback(_log)
 
     async def look(self) -> None:
-        """Beat, look around, give and take; then plan the next time."""
+        """Beat, look around, give and take."""
         if self._looking is not None:
             self._is_again = True
             await _heard(self._looking)
@@ -155,10 +159,10 @@ class Ownership:
                 await self._look_once()
                 if not self._is_again or self._is_stopped:
                     break
+                await self._pause(LEAST_SECONDS)
         finally:
             done, self._looking = self._looking, None
             done.callback(None)
-            self._plan()
 
     def owner_of(self, family: str, shard: int) -> Worker | None:
         """The process that owns a shard, as far as is known here; None if nobody does, or it is gone."""
@@ -198,9 +202,7 @@ class Ownership:
         logger.error("%s cannot be reached; it is struck out of the registry", worker.name)
         await self._database.write(lambda txn: strike(txn, worker))
         if (worker.name, worker.started_ms) not in self.gone():
-            waiter: Deferred[None] = Deferred()
-            self._clock.call_later(self._pace.lease_ms / 1000, lambda: waiter.callback(None))
-            await waiter
+            await self._pause(self._pace.lease_ms / 1000)
         self.look_soon()
 
     # -- one look ------------------------------------------------------------------------------------------------------
@@ -336,12 +338,26 @@ class Ownership:
             for holdings in self._holdings.values():
                 holdings.is_suspended = True
 
-    def _plan(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if not self._is_stopped:
-            self._timer = self._clock.call_later(self._pace.beat_ms / 1000, self.look_soon)
+    def _pulse(self) -> None:
+        """Look, again and again; while a look takes long (something is given away slowly), beat at least."""
+        if self._is_stopped:
+            return
+        self._timer = self._clock.call_later(self._pace.beat_ms / 1000, self._pulse)
+        if self._looking is None:
+            self.look_soon()
+        else:
+            _ = Deferred.fromCoroutine(self._beat_alone()).addErrback(_log)
+
+    async def _beat_alone(self) -> None:
+        began_ms = self._clock.monotonic_ms()
+        is_ours, _, _ = await self._database.write(self._beat)
+        if is_ours and self.is_registered:
+            self._beaten_ms = began_ms
+
+    async def _pause(self, seconds: float) -> None:
+        waiter: Deferred[None] = Deferred()
+        self._clock.call_later(seconds, lambda: waiter.callback(None))
+        await waiter
 
 
 async def _nothing() -> None:
