@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.bench import load
+from tests.bench import encryption, load
 from tests.bench.load import V3, Connection
 from tests.bench.measuring import HEAD, Bench, timed
 from tests.kit import postgres, run_folder
@@ -186,6 +186,7 @@ SCENARIOS: dict[str, Callable[[Bench], Coroutine[Any, Any, None]]] = {
     "sync": first_syncs,
     "fan-out": fan_out,
     "comeback": comeback,
+    "encryption": encryption.fifties,
 }
 
 
