@@ -25,6 +25,28 @@ _SET_FALLBACKS = """
             WHEN fallback_keys.key_id = excluded.key_id THEN fallback_keys.is_used ELSE 0 END,
         key_id = excluded.key_id, json = excluded.json
 """
+_TAKE = """
+    WITH wanted (user_id, device_id, algorithm) AS (VALUES :rows)
+    DELETE FROM one_time_keys WHERE (user_id, device_id, algorithm, key_id) IN (
+        SELECT w.user_id, w.device_id, w.algorithm, (SELECT n.key_id FROM one_time_keys n
+            WHERE n.user_id = w.user_id AND n.device_id = w.device_id AND n.algorithm = w.algorithm
+            ORDER BY n.place, n.key_id LIMIT 1)
+        FROM wanted w)
+    RETURNING user_id, device_id, algorithm, key_id, json
+"""
+_TAKE_SEVERAL = """
+    DELETE FROM one_time_keys WHERE user_id = :user_id AND device_id = :device_id AND algorithm = :algorithm
+        AND key_id IN (SELECT n.key_id FROM one_time_keys n
+            WHERE n.user_id = :user_id AND n.device_id = :device_id AND n.algorithm = :algorithm
+            ORDER BY n.place, n.key_id LIMIT :amount)
+    RETURNING user_id, device_id, algorithm, key_id, json
+"""
+_FALLBACKS = """
+    INSERT INTO fallback_keys (user_id, device_id, algorithm, key_id, json, is_used) VALUES :rows
+    ON CONFLICT (user_id, device_id, algorithm) DO UPDATE SET is_used = CASE
+            WHEN fallback_keys.key_id = excluded.key_id THEN fallback_keys.is_used ELSE 0 END,
+        key_id = excluded.key_id, json = excluded.json
+"""
 _FIRST = """
     WITH wanted (user_id, device_id, algorithm) AS (VALUES :rows)
     SELECT k.user_id, k.device_id, k.algorithm, k.key_id, k.json FROM wanted JOIN one_time_keys k
@@ -100,20 +122,15 @@ def set_fallbacks(transaction: Transaction, user_id: str, device_id: str, keys: 
     transaction.rows(_SET_FALLBACKS, [(user_id, device_id, key.algorithm, key.key_id, key.json, 0) for key in keys])
 
 
-def first(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Row]:
-    """(user, device, algorithm, key id, JSON) of the next key of each."""
-    return transaction.query_rows(_FIRST, wanted)
+def take(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Row]:
+    """Take the next key of each out: (user, device, algorithm, key id, JSON)."""
+    return transaction.query_rows(_TAKE, wanted)
 
 
-def first_few(transaction: Transaction, wanted: Wanted, amount: int) -> list[Row]:
+def take_several(transaction: Transaction, wanted: Wanted, amount: int) -> list[Row]:
     """The same, for several keys of one device."""
     user_id, device_id, algorithm = wanted
-    return transaction.all(_FIRST_FEW, user_id=user_id, device_id=device_id, algorithm=algorithm, amount=amount)
-
-
-def remove(transaction: Transaction, taken: Sequence[tuple[str, str, str, str]]) -> None:
-    """Delete keys that were given out: (user, device, algorithm, key id)."""
-    transaction.rows(_REMOVE, taken)
+    return transaction.all(_TAKE_SEVERAL, user_id=user_id, device_id=device_id, algorithm=algorithm, amount=amount)
 
 
 def use_fallbacks(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Row]:

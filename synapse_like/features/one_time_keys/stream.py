@@ -40,11 +40,10 @@ def _store(transaction: Transaction, facts: Sequence[OneTimeKeysFact]) -> None:
 def _give(transaction: Transaction, asked: dict[Wanted, list[OneTimeKeysFact]], stocks: dict[Device, Stock]) -> None:
     """Hand out one-time keys, then fallback keys; `stocks` shrink with it."""
     once = [wanted for wanted, several in asked.items() if len(several) == 1]
-    rows: list[Row] = sql.first(transaction, once)
+    rows: list[Row] = sql.take(transaction, once)
     for wanted, several in asked.items():
         if len(several) > 1:
-            rows += sql.first_few(transaction, wanted, len(several))
-    sql.remove(transaction, [row[:4] for row in rows])
+            rows += sql.take_several(transaction, wanted, len(several))
     for user_id, device_id, algorithm, key_id, text in rows:
         asked[user_id, device_id, algorithm].pop().taken = Key(algorithm, key_id, text)
         stock = stocks[user_id, device_id]
