@@ -57,7 +57,7 @@ class Life:
     async def _do(self, user: str, method: str, path: str, body: Any = None) -> Any:
         answer = await self.server.request(method, path, body, token=self.tokens[user])
         self.history.append(f"{answer.status} {user} {method} {path} {body}")
-        assert answer.status < 500, self.history[-1]
+        assert answer.status < 500 or answer.status == 502, self.history[-1]  # the stranger's server is not there
         return answer.body if answer.status == 200 else None
 
     def _someone(self) -> str:

@@ -12,11 +12,12 @@ from synapse_like.features.key_backup.errors import NoSuchBackup
 from synapse_like.features.key_backup.keys import BackedUpKey
 from synapse_like.features.key_backup.sql import Backup, Place
 from synapse_like.matrix.canonical_json import canonical_json
-from synapse_like.matrix.errors import InvalidParam, TooLarge, WrongRoomKeysVersion
+from synapse_like.matrix.errors import InvalidParam, LimitExceeded, TooLarge, WrongRoomKeysVersion
 from synapse_like.toolkit.db import Database, Transaction
-from synapse_like.toolkit.locks import KeyedLocks
+from synapse_like.toolkit.db.errors import IntegrityViolated
 
 MAX_AUTH_DATA_BYTES: Final = 65_536
+_ATTEMPTS: Final = 20
 
 
 class KeyBackups:
@@ -24,13 +25,16 @@ class KeyBackups:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._locks = KeyedLocks()
 
     async def create(self, user_id: str, algorithm: str, auth_data: Mapping[str, Any]) -> int:
         """Begin a new backup, which replaces the others; its version. Raises TooLarge."""
         text = _text(auth_data)
-        async with self._locks.hold(user_id):
-            return await self._database.write(lambda txn: sql.create(txn, user_id, algorithm, text))
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._database.write(lambda txn: sql.create(txn, user_id, algorithm, text))
+            except IntegrityViolated:
+                continue  # another device took the number
+        raise LimitExceeded("Too many backups are begun at once")
 
     async def get(self, user_id: str, version: str | None = None) -> Backup:
         """A backup, or the newest. Raises NoSuchBackup."""

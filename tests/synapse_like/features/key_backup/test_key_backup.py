@@ -171,6 +171,12 @@ async def test_devices_that_back_up_at_once_are_counted_right(server: TestServer
     assert all(each["first_message_index"] < 7 for each in (await found.ok("GET", f"/{ROOM}"))["sessions"].values())
 
 
+async def test_backups_that_are_begun_at_once_are_different(server: TestServer) -> None:
+    token = await server.register("alice")
+    begun = await together([Backup.create(server, token) for _ in range(8)])
+    assert sorted(int(each.version) for each in begun) == list(range(1, 9))
+
+
 async def test_backups_are_ones_own(server: TestServer) -> None:
     found = await backup(server)
     await found.ok("PUT", f"/{ROOM}/s", key())
