@@ -17,9 +17,7 @@ from tests.kit.peers import Peer, open_peer, running
 from tests.kit.synapse import NotInstallable, Partner, Synapse
 
 NOT_YET = (
-    "test_devices.py",
-    "test_directory.py",
-    "test_encryption.py",
+    "test_a_space_of_another_server",
     "goes_on[ours is host",
     "beginning[ours is guest",
     "finds_its_event[ours is guest",

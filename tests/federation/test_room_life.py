@@ -49,7 +49,7 @@ def _meet(border: Border, alice: Client, bob: Client, version: str) -> str:
     """A public room, joined by its alias."""
     name = fresh_name("life")
     room_id = alice.create_room(preset="public_chat", room_version=version, room_alias_name=name, name="Square")
-    assert join(bob, room_id, border.host.server_name) == room_id
+    assert join(bob, f"#{name}:{border.host.server_name}") == room_id
     wait_for_membership(alice, room_id, bob.user_id, "join")
     assert content(bob, room_id, "m.room.name") == {"name": "Square"}
     wait_for_same_state(room_id, alice, bob)
