@@ -9,6 +9,7 @@
 * `outbox`     EDUs that must arrive
 """
 
+from synapse_like.federation.authentication import SignatureAuthenticator
 from synapse_like.federation.edus import EduReception
 from synapse_like.federation.front import Federation
 from synapse_like.federation.outbound.backoffs import BACKOFFS, Backoffs
@@ -30,11 +31,12 @@ __all__ = ["DESTINATION", "FEATURE", "Backoffs", "Outbox", "Sender"]
 _ID_LETTERS = 10
 
 
-def build(kit: Kit, rooms: Rooms, federation: Federation) -> Built:
+def build(kit: Kit, rooms: Rooms, federation: Federation, authenticator: SignatureAuthenticator) -> Built:
     """The sender and what it is made of."""
     config = kit.config[SendingConfig]
     backoffs = Backoffs(kit.database, rooms.user_log, kit.clock, kit.randomness, config.federation)
     federation.client.destinations = backoffs
+    authenticator.on_heard.append(backoffs.heard_from)
     outbox = Outbox(rooms.user_log, federation.policy, kit.clock, kit.randomness)
     queues = Queues(federation.policy)
     servers = RoomServers(kit.database, kit.server_name)
