@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from twisted.internet.defer import gatherResults
 from twisted.internet.threads import deferToThreadPool
+
+from synapse_like.toolkit.shared import all_results
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -23,5 +24,4 @@ class Threads:
         """
         pool = self._reactor.getThreadPool()
         work = [deferToThreadPool(self._reactor, pool, function, batch, *arguments) for batch in batches]
-        results: list[R] = await gatherResults(work, consumeErrors=True)
-        return results
+        return await all_results(work)

@@ -17,6 +17,7 @@ LONGEST_VALIDITY_MS: Final = 7 * 24 * 60 * 60 * 1000
 """However long a server says that its keys are valid, it is asked again after this."""
 
 MOST_KEYS: Final = 100
+MOST_BYTES: Final = 64 * 1024
 MOST_SIGNATURES: Final = 20
 LONGEST_KEY_ID: Final = 100
 _LONGEST_NUMBER: Final = 2**53 - 1
@@ -27,7 +28,7 @@ class ServerKey:
     """A key of a server.
 
     `valid_until_ms` says until when it may have signed; of a key that was given up (`is_old`) that is for ever so.
-    `document` is the canonical JSON that the key comes from, signed by its server.
+    `document` is the canonical JSON that the key comes from, signed by its server, where that is of interest.
     """
 
     server: str
@@ -35,7 +36,7 @@ class ServerKey:
     valid_until_ms: int
     is_old: bool
     fetched_ms: int
-    document: bytes
+    document: bytes = b""
 
     @property
     def name(self) -> tuple[str, str]:
@@ -71,6 +72,8 @@ def read_document(document: Any, server: str, now_ms: int) -> list[ServerKey]:
     if not any(verify_json(document, server, key) for key in signed):
         raise BadKeyDocument(f"The key document of {server} is not signed with one of its keys")
     text = canonical_json({**document, "signatures": {server: own}})
+    if len(text) > MOST_BYTES:
+        raise BadKeyDocument(f"The key document of {server} is larger than {MOST_BYTES} bytes")
     until_ms = min(valid_until_ms, now_ms + LONGEST_VALIDITY_MS)
     keys = [ServerKey(server, key, until_ms, False, now_ms, text) for key in current.values()]
     for key, expired_ms in _old_keys(document):

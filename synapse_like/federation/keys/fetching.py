@@ -9,20 +9,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from enum import Enum
 from typing import Any, Final, Protocol
 
-from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from twisted.internet.defer import Deferred, DeferredSemaphore
 
 from synapse_like.federation.keys.documents import BadKeyDocument, ServerKey, read_document
 from synapse_like.federation.keys.notaries import Notaries
 from synapse_like.federation.keys.store import KeyStore
 from synapse_like.matrix.errors import MatrixError
 from synapse_like.toolkit.clock import Clock
-from synapse_like.toolkit.shared import SharedWork
+from synapse_like.toolkit.shared import SharedWork, all_results
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S: Final = 10.0
-LIMIT_BYTES: Final = 256 * 1024
-AT_ONCE: Final = 50
+LIMIT_BYTES: Final = 64 * 1024
+LONGEST_S: Final = 60.0
+AT_ONCE: Final = 100
 ASKED_AGAIN_MS: Final = 60 * 1000
 KEPT: Final = 20_000
 
@@ -63,8 +64,18 @@ class KeyFetcher:
         self._slots = DeferredSemaphore(AT_ONCE)
 
     async def fetch(self, wanted: Mapping[str, Wanted], sources: Sources) -> None:
-        """Fetch the keys of servers (by server and key id), all at the same time. Failures are logged, not raised."""
-        await gatherResults([Deferred.fromCoroutine(self._fetch(*each, sources)) for each in wanted.items()])
+        """Fetch the keys of servers (by server and key id), all at the same time. Failures are logged, not raised.
+
+        Returns after `LONGEST_S` at the latest; what has not come by then still goes into the store when it comes.
+        """
+        is_over: Deferred[None] = Deferred()
+        fetching = Deferred.fromCoroutine(all_results([self._fetch(*each, sources) for each in wanted.items()]))
+        fetching.addCallbacks(lambda _: _end(is_over), lambda failure: _end(is_over, failure))
+        limit = self._clock.call_later(LONGEST_S, lambda: _end(is_over))
+        try:
+            await is_over
+        finally:
+            limit.cancel()
 
     async def _fetch(self, server: str, wanted: Wanted, sources: Sources) -> None:
         for is_server in sources.value:
@@ -74,9 +85,7 @@ class KeyFetcher:
             if is_server:
                 await self._once((server, ""), lambda: self._from_server(server))
             else:
-                await gatherResults(
-                    [Deferred.fromCoroutine(self._from_notaries(server, *each)) for each in missing.items()]
-                )
+                await all_results([self._from_notaries(server, *each) for each in missing.items()])
 
     async def _from_notaries(self, server: str, key_id: str, until_ms: int) -> None:
         await self._once((server, key_id), lambda: self._notaries.keys_of(server, key_id, until_ms))
@@ -115,3 +124,13 @@ class KeyFetcher:
 
     def _missing(self, server: str, wanted: Wanted) -> dict[str, int]:
         return {name: until_ms for name, until_ms in wanted.items() if not self._store.holds((server, name), until_ms)}
+
+
+def _end(waiter: "Deferred[None]", failure: Any = None) -> None:
+    """End a wait, if it has not ended by itself."""
+    if waiter.called:
+        return
+    if failure is None:
+        waiter.callback(None)
+    else:
+        waiter.errback(failure)

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
-from twisted.internet.defer import Deferred, gatherResults
 
 from synapse_like.federation.keys.documents import ServerKey
 from synapse_like.federation.keys.fetching import KeyFetcher, Sources
 from synapse_like.federation.keys.own import OwnKeys
 from synapse_like.federation.keys.store import KeyStore
 from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.shared import all_results
 
 MOST_DOCUMENTS: Final = 5
 """Of one server: the newest documents that hold what is asked for."""
@@ -34,8 +34,8 @@ class Notary:
         No key ids mean all keys of the server, of which one is to be valid until `until_ms`. A server that cannot be
         reached is answered for from what is stored; one that nothing is known of is left out.
         """
-        work = [Deferred.fromCoroutine(self._documents_of(*each, until_ms)) for each in wanted.items()]
-        return [document for documents in await gatherResults(work) for document in documents]
+        found = await all_results([self._documents_of(*each, until_ms) for each in wanted.items()])
+        return [document for documents in found for document in documents]
 
     async def _documents_of(self, server: str, wanted: Mapping[str, int], until_ms: int) -> list[dict[str, Any]]:
         if server == self._own.server_name:

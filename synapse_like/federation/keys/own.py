@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from synapse_like.federation.config import FederationConfig
 from synapse_like.federation.keys.documents import ServerKey
-from synapse_like.matrix.canonical_json import canonical_json
 from synapse_like.matrix.signatures import sign_json
 from synapse_like.matrix.signing_keys import SigningKey, VerifyKey
 
@@ -54,7 +53,7 @@ class OwnKeys:
         return None
 
     def _known(self, key: VerifyKey, until_ms: int, is_old: bool, now_ms: int) -> ServerKey:
-        return ServerKey(self.server_name, key, until_ms, is_old, now_ms, canonical_json(self.document(now_ms)))
+        return ServerKey(self.server_name, key, until_ms, is_old, now_ms)
 
     def _new_document(self, now_ms: int) -> dict[str, Any]:
         document: dict[str, Any] = {

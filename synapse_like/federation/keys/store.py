@@ -2,6 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import sha256
 from typing import Final
 
 from synapse_like.federation import sql
@@ -42,8 +44,8 @@ class KeyStore:
             self._keep(_key(row) for row in await self._database.read(lambda txn: sql.load_keys(txn, wanted)))
 
     async def all_of(self, server: str) -> list[ServerKey]:
-        """Every stored key of a server."""
-        return [_key(row) for row in await self._database.read(lambda txn: sql.load_keys_of(txn, server))]
+        """Every stored key of a server, with its document."""
+        return [_key(row) for row in await self._database.read(lambda txn: sql.load_documents(txn, server))]
 
     async def add(self, keys: Sequence[ServerKey]) -> None:
         """Store keys. Harmless if they are stored already, by this process or another."""
@@ -51,10 +53,11 @@ class KeyStore:
         for key in keys:
             if _replaces(key, best.get(key.name)):
                 best[key.name] = key
-        rows = [_row(best[name]) for name in sorted(best)]
-        if rows:
-            await self._database.write(lambda txn: sql.store_keys(txn, rows))
-            self._keep(best.values())
+        if best:
+            rows = [_row(best[name]) for name in sorted(best)]
+            documents = sorted({(key.server, _id_of(key.document), key.document.decode()) for key in best.values()})
+            await self._database.write(lambda txn: sql.store_keys(txn, rows, documents))
+            self._keep(replace(key, document=b"") for key in best.values())
 
     def _keep(self, keys: Iterable[ServerKey]) -> None:
         for key in keys:
@@ -80,11 +83,15 @@ def _row(key: ServerKey) -> Row:
         key.valid_until_ms,
         int(key.is_old),
         key.fetched_ms,
-        key.document.decode(),
+        _id_of(key.document),
     )
 
 
+def _id_of(document: bytes) -> str:
+    return sha256(document).hexdigest()
+
+
 def _key(row: Row) -> ServerKey:
-    server, key_id, text, valid_until_ms, is_old, fetched_ms, document = row
+    server, key_id, text, valid_until_ms, is_old, fetched_ms, *document = row
     key = VerifyKey.from_base64(key_id, text)
-    return ServerKey(server, key, valid_until_ms, bool(is_old), fetched_ms, document.encode())
+    return ServerKey(server, key, valid_until_ms, bool(is_old), fetched_ms, *(text.encode() for text in document))

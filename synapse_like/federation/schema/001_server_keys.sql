@@ -6,6 +6,14 @@ CREATE TABLE server_keys (
     valid_until_ms BIGINT NOT NULL,    -- of an old key: when it expired
     is_old SMALLINT NOT NULL,
     fetched_ms BIGINT NOT NULL,
-    document TEXT NOT NULL,            -- what the server published and signed, for those that ask us
+    document_id TEXT NOT NULL,         -- what it comes from
     PRIMARY KEY (server_name, key_id)
+);
+
+-- What servers published and signed, for those that ask us; kept while a key comes from it.
+CREATE TABLE server_key_documents (
+    server_name TEXT NOT NULL,
+    document_id TEXT NOT NULL,         -- the SHA-256 of the document
+    document TEXT NOT NULL,
+    PRIMARY KEY (server_name, document_id)
 );

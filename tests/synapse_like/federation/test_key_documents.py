@@ -83,6 +83,7 @@ LIES = {
     "a key id of 300 characters": SERVER.key_document(
         verify_keys={SERVER.key_id: {"key": SERVER.public_key}, "ed25519:" + "x" * 300: {"key": OTHER.public_key}}
     ),
+    "larger than 64 KB": SERVER.key_document(more="x" * 70_000),
     "valid until a text": SERVER.key_document(valid_until_ts="later"),
     "valid until a fraction": SERVER.key_document(valid_until_ts=1.5),
     "valid until true": SERVER.key_document(valid_until_ts=True),

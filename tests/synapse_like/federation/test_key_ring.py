@@ -12,7 +12,7 @@ from synapse_like.federation.config import FederationConfig, OldSigningKey, Trus
 from synapse_like.federation.errors import BadServerSignature
 from synapse_like.federation.keys import Flaw, KeyRing
 from synapse_like.federation.keys.documents import LONGEST_VALIDITY_MS
-from synapse_like.federation.keys.fetching import ASKED_AGAIN_MS, KeyFetcher
+from synapse_like.federation.keys.fetching import ASKED_AGAIN_MS, LONGEST_S, KeyFetcher
 from synapse_like.federation.keys.notaries import Notaries
 from synapse_like.federation.keys.notary import Notary
 from synapse_like.federation.keys.own import OwnKeys
@@ -313,6 +313,27 @@ class TestAsking:
     async def test_a_server_that_lies_about_its_keys(self, world: World, lie: Any) -> None:
         world.net.lie = lie
         assert await flaws(world, event("s.example"), event("t.example")) == [(0, Flaw.NO_KEY), (1, Flaw.NO_KEY)]
+
+    async def test_nobody_waits_for_long(self, world: World) -> None:
+        """Servers that keep us waiting delay what needs their keys, within bounds."""
+        held: Deferred[None] = Deferred()
+        world.net.pause = lambda: held  # type: ignore[assignment, method-assign, return-value]
+        found = Deferred.fromCoroutine(flaws(world, *[event(f"s{n}.example") for n in range(3)]))
+        while world.net.asked.total() != 3:
+            await Net.pause(world.net)
+        world.clock.advance(LONGEST_S)
+        assert await found == [(n, Flaw.NO_KEY) for n in range(3)]
+        held.callback(None)
+        while world.fetcher._under_way:
+            await Net.pause(world.net)
+        assert await flaws(world, event("s1.example")) == []
+
+    async def test_documents_that_no_key_comes_from_are_forgotten(self, world: World, database: Database) -> None:
+        for _ in range(4):
+            assert await flaws(world, event("s.example", at_ms=world.clock.now_ms())) == []
+            world.clock.advance(2 * DAY_MS / 1000)
+        stored = await database.read(lambda txn: txn.all("SELECT document FROM server_key_documents"))
+        assert len(stored) == 1
 
 
 class TestNotaries:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, gatherResults, maybeDeferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.testing import StringTransport
@@ -367,6 +367,18 @@ class TestConnection:
         (outcome,) = outcomes
         assert outcome is None or isinstance(outcome.value, BadGateway)
         assert not connection.is_usable
+
+    def test_a_request_that_was_given_up_ends_once(self) -> None:
+        connection = HttpConnection()
+        transport = StringTransport()
+        connection.makeConnection(transport)
+        outcomes: list[Any] = []
+        answer = connection.send(b"", Collected(100)).addBoth(outcomes.append)
+        answer.cancel()
+        connection.connectionLost(Failure(ConnectionDone()))
+        (outcome,) = outcomes
+        assert outcome.check(CancelledError)
+        assert transport.disconnected
 
     def test_what_a_sink_raises_ends_the_request(self) -> None:
         def refuse(part: bytes) -> None:
