@@ -28,7 +28,7 @@ class Dropped(Exception):
 class Append:
     """Facts of one shard that are stored together or not at all.
 
-    `key` is what fails together (a room, a user). `is_current` says whether what the facts were built on still stands.
+    `key` is what they are about (a room, a user). `is_current` says whether what the facts were built on still stands.
     `extra` runs more statements in the same transaction, more than once if the transaction is repeated. Facts in
     `backward` get backward numbers and reach no reader.
     """
@@ -113,13 +113,15 @@ class Batch:
 
 
 def parts(appends: Sequence[Append]) -> list[list[Append]]:
-    """By shard if there are several, else by key."""
+    """By shard if there are several, else by key, else one by one: what is built on the guilty one is then dropped."""
     by_shard: dict[Hashable, list[Append]] = {}
     by_key: dict[Hashable, list[Append]] = {}
     for append in appends:
         by_shard.setdefault((append.family, append.shard), []).append(append)
         by_key.setdefault(append.key, []).append(append)
-    return list((by_shard if len(by_shard) > 1 else by_key).values())
+    if len(by_shard) > 1:
+        return list(by_shard.values())
+    return list(by_key.values()) if len(by_key) > 1 else [[append] for append in appends]
 
 
 def _number(append: Append, move: Move) -> None:

@@ -1,8 +1,8 @@
 """Group commit: what has gathered is stored by one transaction, fenced, and only then published and answered.
 
 While a transaction is under way new appends queue up, so the cost per append falls as load rises. A batch that fails
-is split: by shard, then by key; only the guilty part fails. After a commit of unknown outcome the logs in the database
-tell whether it happened; if the database cannot be asked, that is settled before the next commit.
+is split: by shard, then by key, then one by one; only the guilty fails. After a commit of unknown outcome the logs in
+the database tell whether it happened; if the database cannot be asked, that is settled before the next commit.
 """
 
 import logging
@@ -236,13 +236,13 @@ class Committer:
         self._advance()
 
     def _split(self, batch: Batch, error: BaseException) -> None:
-        if len(several := parts(batch.appends)) > 1:
+        if len(several := parts(batch.appends)) > 1 and not (isinstance(error, FenceBroken) and len(batch.moves) == 1):
             self._meters.not_stored("split")
             logger.warning("a batch of %d failed (%s); trying its %d parts", len(batch.appends), error, len(several))
             self._groups.extendleft(reversed(several))
         else:
             self._meters.not_stored("refused")
-            trace = None if isinstance(error, OutcomeUnknown) else error  # a broken connection has no fault to find
+            trace = None if isinstance(error, (OutcomeUnknown, FenceBroken)) else error  # nobody's fault
             logger.error("could not store for %s: %s", batch.appends[0].key, error, exc_info=trace)
             if isinstance(error, FenceBroken):
                 for key in batch.moves:

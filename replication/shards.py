@@ -27,6 +27,9 @@ class NotOwned(Exception):
 class FenceBroken(Exception):
     """The database did not let a commit pass: somebody else owns the shard by now. Drop what is in memory."""
 
+    def __init__(self) -> None:
+        super().__init__("another process owns the shard by now")
+
 
 @dataclass(slots=True)
 class Held:

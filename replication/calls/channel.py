@@ -123,6 +123,10 @@ class Channel(Int32StringReceiver):
         """Hang up."""
         self.transport.loseConnection()
 
+    def abort(self) -> None:
+        """Hang up without waiting for what is still to be sent."""
+        self.transport.abortConnection()
+
     def _time_out(self, call_id: int) -> None:
         result = self._calls.pop(call_id, None)
         if result is not None:

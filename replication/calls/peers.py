@@ -1,6 +1,6 @@
 """Connections to other processes, made when first needed and kept; who cannot be reached is remembered as such."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -59,6 +59,12 @@ class Peers:
     def open_channels(self) -> list[Channel]:
         """The connections that stand now."""
         return [channel for channel in self._channels.values() if channel.is_open]
+
+    def keep(self, workers: Collection[Worker]) -> None:
+        """Hang up on everybody else: what is asked of processes that have fallen silent is asked of others."""
+        living = {(worker.name, worker.started_ms) for worker in workers}
+        for key in [key for key in self._channels if key not in living]:
+            self._channels.pop(key).abort()
 
     def close(self) -> None:
         """Hang up everywhere."""

@@ -105,7 +105,7 @@ class EventCreation:
         Raises AuthError, BadJson, TooLarge, NotFound (no such room), or what the database raises.
         """
         if transaction is None:
-            return (await self.send_all(room_id, [draft]))[0]
+            return (await self._send_all(room_id, [draft], None))[0]
         room = await self._rooms.get(room_id)
         flying = room.in_flight.get(transaction)
         if flying is not None:
@@ -118,7 +118,7 @@ class EventCreation:
         result: Deferred[str] = Deferred()
         room.in_flight[transaction] = result
         try:
-            event_id = (await self.send_all(room_id, [draft], transaction=transaction))[0]
+            event_id = (await self._send_all(room_id, [draft], transaction))[0]
         except BaseException as error:
             _ = result.addErrback(_heard)
             result.errback(error)
@@ -130,13 +130,15 @@ class EventCreation:
             room.in_flight.pop(transaction, None)
 
     @owned(ROOM, "room_id")
-    async def send_all(
-        self, room_id: str, drafts: Sequence[Draft], *, transaction: TransactionKey | None = None
-    ) -> list[str]:
+    async def send_all(self, room_id: str, drafts: Sequence[Draft]) -> list[str]:
         """Send several events to one room, all or none, in one commit; their ids.
 
         State that changes nothing is not sent again: the id of the event in force is given.
         """
+        return await self._send_all(room_id, drafts, None)
+
+    async def _send_all(self, room_id: str, drafts: Sequence[Draft], transaction: TransactionKey | None) -> list[str]:
+        """Here, whoever owns the room by then: the owner has to look first whether it knows the transaction."""
         for attempt in range(1, _TRIES + 1):
             room = await self._rooms.get(room_id)
             if room.turn.locked:

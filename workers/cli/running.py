@@ -5,6 +5,7 @@ Name and addresses come from flags or the environment, so that a pod needs no fi
 
 import argparse
 import os
+import signal
 import socket
 import sys
 from functools import partial
@@ -48,6 +49,7 @@ def _add(command: argparse.ArgumentParser, option: str, form: str, words: str) -
 
 
 def _run(chosen: argparse.Namespace) -> int:
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # a peer that hangs up is an error of a write, not our end
     kind: Kind = chosen.kind
     try:
         process, places = _process(kind, chosen), _places(kind, chosen)

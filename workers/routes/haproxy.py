@@ -45,14 +45,15 @@ defaults
     timeout server {patience}s
     # A busy process has a queue. Who waits longer than this is told to come back (429), see the end of the frontend.
     timeout queue {queue}s
+    timeout check 1500ms
     # A connection that could not be made is tried at the next process; what was sent is repeated only where harmless.
     retries 3
     option redispatch 1
     retry-on conn-failure empty-response
     # Browsers read these answers only with the header for CORS.
-    http-error status 503 content-type application/json string '{busy}' {cors} hdr Retry-After {after} hdr X-Proxy 1
-    http-error status 502 content-type application/json string '{gone}' {cors}
-    http-error status 504 content-type application/json string '{gone}' {cors}
+    http-error status 503 content-type application/json string '{busy}' {cors} hdr Retry-After {after} hdr X-Proxy busy
+    http-error status 502 content-type application/json string '{gone}' {cors} hdr Retry-After {after} hdr X-Proxy gone
+    http-error status 504 content-type application/json string '{gone}' {cors} hdr Retry-After {after} hdr X-Proxy gone
 
 resolvers cluster
     parse-resolv-conf
@@ -77,11 +78,13 @@ backend {name}
     # {purpose}
     balance hash var(txn.key)
     hash-type consistent sdbm avalanche
+    # Who says no answers whom it has, and gets nobody else. Who says nothing is dead: its clients hear it now.
     option httpchk GET {health}
-    http-check expect status 200
+    http-check expect error-status L7OKC status 200
     http-request set-timeout server var(txn.patience_ms)
     http-request disable-l7-retry if {{ var(txn.once) -m bool }}
-    default-server check inter 1s fastinter 200ms downinter 500ms fall 2 rise 1 maxconn {most}
+    default-server check inter 1s fastinter 200ms downinter 500ms fall 3 rise 1 maxconn {most}
+    default-server on-marked-down shutdown-sessions
 """
 
 
@@ -184,8 +187,10 @@ def _choice(plan: Plan) -> Iterator[str]:
         lost = f"{{ var(txn.kind) -m str main }} {{ nbsrv(main) eq 0 }} {{ nbsrv({kind.name}) gt 0 }}"
         yield f"    http-request set-var(txn.kind) str({kind.name}) if {lost}"
     yield "    use_backend %[var(txn.kind)]"
-    yield "\n    # Refused by this proxy, because a queue is full or a process just died: 429, and when to come again"
-    yield '    http-after-response set-status 429 reason "Too Many Requests" if { res.hdr(X-Proxy) -m found }'
+    yield "\n    # Refused by this proxy, because a queue is full: 429, and when to come. A process died, or"
+    yield "    # took too long, and what became of the request is not known: 503, as a process says that does not."
+    yield '    http-after-response set-status 429 reason "Too Many Requests" if { res.hdr(X-Proxy) -m str busy }'
+    yield '    http-after-response set-status 503 reason "Service Unavailable" if { res.hdr(X-Proxy) -m str gone }'
     yield "    http-after-response del-header X-Proxy"
 
 

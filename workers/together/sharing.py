@@ -234,6 +234,7 @@ class Sharing:
         """Follow the hub, and be connected with everybody: that is how it is noticed that somebody is gone."""
         if self._hub is not None:
             self._hub.follow(self.ownership.owner_of(LEASES.name, HUB))
+        self.peers.keep(sight.workers.values())
         for worker in sight.workers.values():
             if worker.name != self.process.name and worker.address and not self._is_stopped:
                 _ = Deferred.fromCoroutine(self.peers.channel(worker)).addErrback(lambda _: None)
