@@ -42,7 +42,7 @@ from synapse_like.features import (
     upgrade,
     voip,
 )
-from synapse_like.federation import admission, inbound, joining, outbound, serving
+from synapse_like.federation import admission, inbound, joining, outbound, past, serving
 from synapse_like.toolkit.feature import Feature
 
 FEDERATION: Sequence[Feature] = (
@@ -52,6 +52,7 @@ FEDERATION: Sequence[Feature] = (
     serving.FEATURE,
     admission.FEATURE,
     joining.FEATURE,
+    past.FEATURE,
 )
 """What features find of other servers."""
 

@@ -18,6 +18,7 @@ from replication.streams import Storage, Stream
 from synapse_like.matrix.signing_keys import SigningKey
 from synapse_like.rooms import persist
 from synapse_like.rooms.arrival import Arrivals
+from synapse_like.rooms.backfilling import Backfilling
 from synapse_like.rooms.creation import EventCreation, Identity, Numbers
 from synapse_like.rooms.event_store import EventStore
 from synapse_like.rooms.facts import EVENTS, EventFact
@@ -152,6 +153,7 @@ def build_spine(
         creation=EventCreation(identity, live, room_log, numbers, events, kit.clock, notices),
         reception=EventReception(identity, live, room_log, numbers, events, placement, kit.clock, notices),
         arrivals=arrivals,
+        backfilling=Backfilling(live, room_log, numbers, events, placement, kit.clock),
         outliers=outliers,
         out_of_band=OutOfBand(kit.database, live, room_log, numbers, events, arrivals, kit.clock),
         live=live,

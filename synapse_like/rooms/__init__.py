@@ -11,6 +11,7 @@
 * `resolution`     resolving forks; `auth_graph` is walked for it
 * `outliers`       events without a place, stored in bulk
 * `arrival`        coming into a room of other servers
+* `backfilling`    events of the past
 * `out_of_band`    invites, knocks and refusals where this server is not in the room
 * `persist`        what one batch of events writes
 * `state_history`  the state at any point

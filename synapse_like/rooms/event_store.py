@@ -197,6 +197,10 @@ class EventStore:
             self._cache.popitem(last=False)
         return event
 
+    def forget(self, event_id: str) -> None:
+        """Read an event again at the next question."""
+        self._cache.pop(event_id, None)
+
     def peek(self, event_id: str) -> StoredEvent | None:
         """An event if it is in memory."""
         return self._cache.get(event_id)

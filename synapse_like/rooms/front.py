@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from replication.reader import Reader
 from synapse_like.rooms.arrival import Arrivals
+from synapse_like.rooms.backfilling import Backfilling
 from synapse_like.rooms.creation import Draft, EventCreation, Identity
 from synapse_like.rooms.event_store import EventStore, StoredEvent
 from synapse_like.rooms.families import RoomLog, UserLog
@@ -25,6 +26,7 @@ class Rooms:
     * `creation`     send events as local users, found rooms
     * `reception`    take in events that were made elsewhere
     * `arrivals`     make rooms of other servers live here
+    * `backfilling`  store events of the past
     * `outliers`     store events without a place
     * `out_of_band`  memberships of local users in rooms in which this server is not
     * `live`         live rooms of this owner (current state that is not membership, local members, power levels)
@@ -40,6 +42,7 @@ class Rooms:
     creation: EventCreation
     reception: EventReception
     arrivals: Arrivals
+    backfilling: Backfilling
     outliers: Outliers
     out_of_band: OutOfBand
     live: LiveRooms

@@ -14,6 +14,7 @@ from synapse_like.rooms.event_store import MAX_DEPTH
 from synapse_like.rooms.facts import EVENTS, EventFact, Head, Kind, StateRef
 from synapse_like.rooms.ports import PersistEffect
 from synapse_like.rooms.sql import events as events_sql
+from synapse_like.rooms.sql import redactions as redactions_sql
 from synapse_like.rooms.sql import rooms as rooms_sql
 from synapse_like.rooms.sql import state as state_sql
 from synapse_like.toolkit.db import Transaction
@@ -49,10 +50,21 @@ def storage(effects: Sequence[PersistEffect]) -> Storage[EventFact]:
         rooms_sql.add_redactions(
             transaction, [(f.room_nid, f.redacts, f.event_nid, f.number) for f in facts if f.redacts is not None]
         )
+        redactions_sql.wait(
+            transaction, [(f.room_nid, f.event.redacts, f.event.event_id) for f in facts if _waits_for_target(f)]
+        )
         for effect in effects:
             effect(transaction, facts)
 
     return Storage(EVENTS, store, load)
+
+
+def _waits_for_target(fact: EventFact) -> bool:
+    """Whether an event of another server redacts what may not be known yet. Ours redact what is known, or nothing."""
+    target = fact.event.redacts
+    if fact.kind is not Kind.LIVE or target is None or fact.redacts is not None or fact.transaction is not None:
+        return False
+    return len(target) <= 255 and "\0" not in target
 
 
 def _store_events(transaction: Transaction, facts: Sequence[EventFact]) -> None:

@@ -148,11 +148,11 @@ class Placement:
         return Before(ref, state_here, {found.event.key: found.event for found in stored.values()}, rows)
 
     async def named(
-        self, changes: Changes, trunk_version: int, own: Change | None = None
+        self, changes: Changes, trunk_version: int, *own: Change
     ) -> tuple[StateRef, tuple[BranchRows, ...]]:
         """A reference for the state with this difference to a version of the trunk: a new branch off it, if any.
 
-        `own` is an event in the difference that is not stored yet.
+        `own` are events in the difference that are not stored yet.
         """
         if not changes:
             return StateRef(TRUNK, trunk_version), ()
@@ -160,8 +160,7 @@ class Placement:
         stored = await self._events.get([event_id for event_id in changes.values() if event_id is not None])
         nids: dict[str | None, int | None] = {event_id: found.event_nid for event_id, found in stored.items()}
         nids[None] = None
-        if own is not None:
-            nids[own.event.event_id] = own.event_nid
+        nids.update({change.event.event_id: change.event_nid for change in own})
         branch = await self._branches.take()
         rows = tuple((keys[key], 1, nids[event_id]) for key, event_id in changes.items())
         return StateRef(branch, 1), (BranchRows(branch, trunk_version, rows),)

@@ -8,16 +8,17 @@ from synapse_like.features.account_data import UserData
 from synapse_like.features.history.api import HistoryApi
 from synapse_like.features.history.logic import History, Pagination
 from synapse_like.features.history.tokens import TimelineTokens, Token, seen_in
+from synapse_like.federation.past import RemotePast
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
 __all__ = ["FEATURE", "History", "Pagination", "TimelineTokens", "Token", "seen_in"]
 
 
-def build(kit: Kit, rooms: Rooms, preferences: UserData) -> Built:
+def build(kit: Kit, rooms: Rooms, preferences: UserData, past: RemotePast) -> Built:
     """The endpoints, and the times by which events are found."""
     tokens = TimelineTokens(rooms.reader)
-    history = History(kit.database, kit.clock, preferences, rooms.events)
+    history = History(kit.database, kit.clock, preferences, rooms.events, past)
     return Built(fronts=[history, tokens], apis=[HistoryApi(history, tokens)])
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from synapse_like.features.history import sql
+from synapse_like.features.history import edges, sql
 from synapse_like.features.history.pages import Page, cut, cut_forward, wanted_of
 from synapse_like.features.history.tokens import Token, bound_of
+from synapse_like.federation.past import RemotePast
 from synapse_like.matrix.errors import Forbidden, NotFound
 from synapse_like.matrix.filters import EVERY_EVENT, RoomEventFilter
 from synapse_like.rooms import timeline
@@ -19,6 +20,9 @@ from synapse_like.sync.ports import Preferences
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.http.requester import Requester
+
+_FETCHES = 3
+"""How often other servers are asked for what is missing of one page."""
 
 NEAR_A_TIME = 200
 """How many events are looked at for one that the reader may see."""
@@ -62,22 +66,32 @@ class Context:
 class History:
     """Reads the past of rooms for users."""
 
-    def __init__(self, database: Database, clock: Clock, preferences: Preferences, events: EventStore) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, preferences: Preferences, events: EventStore, past: RemotePast
+    ) -> None:
+        self._past = past
         self._database = database
         self._clock = clock
         self._preferences = preferences
         self._peek = events.peek
 
     async def messages(self, requester: Requester, room_id: str, question: Pagination) -> Messages:
-        """A page of the timeline. Raises Forbidden."""
+        """A page of the timeline; what is missing of it is asked of other servers. Raises Forbidden."""
         ignored = await self._ignored(requester)
+        may_ask = question.is_backward and await self._past.is_shared(room_id)
 
-        def read(txn: Transaction) -> tuple[View, Page, list[StoredEvent]]:
+        def read(txn: Transaction) -> tuple[View, Page, list[StoredEvent], list[str]]:
             view = view_of(txn, requester.user_id, room_id)
-            page = self._page(txn, view, question, requester, room_id, ignored)
-            return view, page, _lazily_loaded(txn, view, page.events, question.filter, self._peek)
+            page, passed = self._page(txn, view, question, requester, room_id, ignored)
+            is_end = page.end is None and question.end is None
+            behind = edges.behind(txn, view, passed, is_end=is_end) if may_ask else []
+            return view, page, _lazily_loaded(txn, view, page.events, question.filter, self._peek), behind
 
-        view, page, state = await self._database.read(read)
+        view, page, state, behind = await self._database.read(read)
+        for _ in range(_FETCHES):
+            if not behind or not await self._past.fetch_before(room_id, behind):
+                break
+            view, page, state, behind = await self._database.read(read)
         has_reached_end = page.end is None and question.end is not None and bool(page.events)
         return Messages(
             chunk=self._rendered(view, page.events, requester),
@@ -94,19 +108,29 @@ class History:
         ignored = await self._ignored(requester)
         before, after = limit // 2, limit - limit // 2
 
-        def read(txn: Transaction) -> tuple[View, tuple[list[StoredEvent], StoredEvent, list[StoredEvent]], _State]:
+        def read(
+            txn: Transaction,
+        ) -> tuple[View, tuple[list[StoredEvent], StoredEvent | None, list[StoredEvent]], _State]:
             view = view_of(txn, requester.user_id, room_id)
             earlier, event, later = timeline.around(
                 txn, view, event_id, requester.device_id, before=before, after=after, peek=self._peek
             )
             if event is None:
-                raise NotFound("Event not found")
+                return view, ([], None, []), []
             shown = _shown(view, room_id, chosen, ignored)
             earlier, later = [e for e in earlier if shown(e)], [e for e in later if shown(e)]
             state = _state_around(txn, [*earlier, event, *later], chosen, self._peek)
             return view, (earlier, event, later), state
 
         view, (earlier, event, later), state = await self._database.read(read)
+        for _ in range(_FETCHES):
+            oldest = earlier[:1] or ([event] if event is not None else [])
+            is_whole = event is not None and len(earlier) >= before
+            if is_whole or not await self._has_fetched_more(view, room_id, event_id, oldest):
+                break
+            view, (earlier, event, later), state = await self._database.read(read)
+        if event is None:
+            raise NotFound("Event not found")
         return Context(
             event=self._rendered(view, [event], requester)[0],
             before=self._rendered(view, earlier[::-1], requester),
@@ -146,9 +170,38 @@ class History:
             return next((e for e in events if view.past.shows(e) and Place(*e.place) < view.end.place), None)
 
         event = await self._database.read(read)
+        if await self._past.is_shared(room_id):
+            event = await self._nearer_elsewhere(room_id, time_ms, event, read, is_backward=is_backward)
         if event is None:
             raise NotFound("There is no event in that direction")
         return event
+
+    async def _nearer_elsewhere(
+        self,
+        room_id: str,
+        time_ms: int,
+        event: StoredEvent | None,
+        read: Callable[[Transaction], StoredEvent | None],
+        *,
+        is_backward: bool,
+    ) -> StoredEvent | None:
+        """An event that another server knows, and fetches for us, if ours has a gap beside it and that lies nearer."""
+        if event is not None and (is_backward or not await self._past.has_gap_before(event)):
+            return event
+        told = await self._past.event_at_time(room_id, time_ms, is_backward=is_backward)
+        if told is None or (
+            event is not None and abs(event.event.origin_server_ts - time_ms) <= abs(told[1] - time_ms)
+        ):
+            return event
+        return await self._database.read(read) if await self._past.fetch_event(room_id, told[0]) else event
+
+    async def _has_fetched_more(self, view: View, room_id: str, event_id: str, oldest: Sequence[StoredEvent]) -> bool:
+        """Ask other servers for the event, or for what lies before the oldest that we have around it."""
+        if not view.has_joined or not await self._past.is_shared(room_id):
+            return False
+        if not oldest:
+            return await self._past.fetch_event(room_id, event_id)
+        return await self._past.fetch_before(room_id, [each for e in oldest for each in e.event.prev_event_ids])
 
     def _page(
         self,
@@ -158,18 +211,19 @@ class History:
         requester: Requester,
         room_id: str,
         ignored: frozenset[str],
-    ) -> Page:
-        """The events of one page: the span is read once, generously where the filter asks what only we can tell."""
+    ) -> tuple[Page, list[StoredEvent]]:
+        """The events of one page, and those that were read for it: once, generously where only we can tell."""
         chosen, limit, is_backward = question.filter, question.limit, question.is_backward
         if not chosen.allows_room(room_id):
-            return Page([], START, None)
+            return Page([], START, None), []
         low, high = (question.end, question.start) if is_backward else (question.start, question.end)
         ends = bound_of(low, view.shard, Bound(START)), bound_of(high, view.shard, Bound(END))
         wanted, step = wanted_of(chosen, limit, ignored)
         events = timeline.page(
             txn, view, ends, wanted, requester.device_id, step, is_backward=is_backward, peek=self._peek
         )
-        return (cut if is_backward else cut_forward)(events, _shown(view, room_id, chosen, ignored), limit, step)
+        page = (cut if is_backward else cut_forward)(events, _shown(view, room_id, chosen, ignored), limit, step)
+        return page, events
 
     async def _ignored(self, requester: Requester) -> frozenset[str]:
         return await self._preferences.ignored_users(requester.user_id) - {requester.user_id}

@@ -100,12 +100,22 @@ class GapFilling:
 
     async def state_after(self, room: LiveRoom, here: RoomHere, server: str, event_id: str) -> StateMap | None:
         """The state after an event, asked of one server; all events of it are stored. Raises MatrixError."""
+        state = await self.state_before(room, here, server, event_id)
+        own = await self._rooms.events.get_one(event_id)
+        if state is None or own is None or own.room_nid != room.identity.room_nid:
+            return None
+        if own.event.is_state and not own.event.rejected:
+            return {**state, own.event.key: event_id}
+        return state
+
+    async def state_before(self, room: LiveRoom, here: RoomHere, server: str, event_id: str) -> StateMap | None:
+        """The state before an event, asked of one server; that event and all of the state are stored.
+
+        None if what was told cannot be a state. Raises MatrixError.
+        """
         told = await self._remote.state_ids(server, here.room_id, event_id)
         await self._fetch(room, here, server, event_id, told)
-        stored = await self._rooms.events.get([*told.state_ids, event_id])
-        own = stored.get(event_id)
-        if own is None or own.room_nid != room.identity.room_nid:
-            return None
+        stored = await self._rooms.events.get(told.state_ids)
         state: StateMap = {}
         for state_id in told.state_ids:
             found = stored.get(state_id)
@@ -113,11 +123,7 @@ class GapFilling:
                 continue
             if found.event.is_state:
                 state[found.event.key] = state_id
-        if CREATE not in state and not own.event.is_create:
-            return None
-        if own.event.is_state and not own.event.rejected:
-            state[own.event.key] = event_id
-        return state
+        return state if CREATE in state else None
 
     async def _fetch(self, room: LiveRoom, here: RoomHere, server: str, event_id: str, told: ToldState) -> None:
         """Store what is missing of a state: the event, its state, the auth chain."""

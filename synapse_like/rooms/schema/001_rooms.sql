@@ -160,3 +160,11 @@ CREATE TABLE redactions (
 
 -- "Which redactions did this shard's log hold between M and N?"
 CREATE INDEX redactions_by_log ON redactions (number);
+
+-- A redaction that came before what it redacts, and takes effect (or not) when that comes.
+CREATE TABLE waiting_redactions (
+    room_nid BIGINT NOT NULL,
+    redacted_id TEXT NOT NULL,
+    redaction_id TEXT NOT NULL,
+    PRIMARY KEY (room_nid, redacted_id, redaction_id)
+);

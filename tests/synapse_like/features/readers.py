@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 from twisted.internet import reactor
 
+from synapse_like.catalogue import FEDERATION
 from synapse_like.features import account_data, accounts, filters, history, legacy_sync, room_state
 from synapse_like.features import server as server_feature
 from synapse_like.matrix.room_versions import room_version
@@ -35,6 +36,7 @@ def _build(kit: Kit) -> Built:
 
 FEATURES = (
     server_feature.FEATURE,
+    *FEDERATION,
     accounts.FEATURE,
     filters.FEATURE,
     account_data.FEATURE,
