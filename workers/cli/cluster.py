@@ -5,7 +5,7 @@ import errno
 import fcntl
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,10 +17,10 @@ import yaml
 from synapse_like.toolkit.config import Config
 from synapse_like.toolkit.config.server import DatabaseConfig, Listener, ServerConfig
 from synapse_like.toolkit.randomness import Randomness
-from workers.cli.data_folder import CONFIG_FILE, DEFAULT_PORT, DEFAULT_SERVER_NAME, add_choices, make
+from workers.cli.data_folder import CONFIG_FILE, DEFAULT_PORT, DEFAULT_SERVER_NAME, add_choices, make, port_number
 from workers.cli.quick_start import addresses_of, agrees
 from workers.cli.serving import Serving
-from workers.kinds import KINDS, MAIN, Kind
+from workers.kinds import KINDS, MAIN
 from workers.routes.command import render
 from workers.routes.upstreams import Address
 from workers.settings import load_settings
@@ -67,6 +67,12 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
             command.add_argument(
                 f"--{name}", f"--{name}s", dest=kind.name, type=_count, default=1, metavar="N", help=kind.purpose
             )
+    command.add_argument(
+        "--first-port",
+        type=port_number,
+        metavar="PORT",
+        help="processes get ports from here on; default: the next ones",
+    )
     command.add_argument("--no-redis", action="store_true", help="a new data folder gets no Redis")
     command.add_argument("--no-proxy", action="store_true", help="main takes all requests")
     command.set_defaults(run=_run)
@@ -84,7 +90,9 @@ def _run(chosen: argparse.Namespace) -> int:
         raise OSError("SQLite is for one process; name a PostgreSQL database in the configuration")
     counts = {kind: getattr(chosen, kind.name) for kind in KINDS if kind is not MAIN}
     with _alone(data):
-        plan, entry = _plan(data, configs, settings, counts, not chosen.no_proxy)
+        public = _public(settings)
+        found = places(counts, chosen.first_port or max(address.port for address in public) + 1)
+        plan, entry = _plan(data, configs, settings, found, public, not chosen.no_proxy)
         cluster = _Cluster(plan, configs, entry)
         return Serving(configs, cluster.build, cluster.announce, STOP_SECONDS).run()
 
@@ -136,11 +144,9 @@ def _set_up(data: Path, chosen: argparse.Namespace) -> None:
 
 
 def _plan(
-    data: Path, configs: list[str], settings: Config, counts: Mapping[Kind, int], wants_proxy: bool
+    data: Path, configs: list[str], settings: Config, found: list[Place], public: list[Address], wants_proxy: bool
 ) -> tuple[Plan, str]:
     """What to run, and in words what takes requests."""
-    public = _public(settings)
-    found = places(counts, max(address.port for address in public) + 1)
     proxy, entry = None, "main takes all requests"
     if wants_proxy:
         try:

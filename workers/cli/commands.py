@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from synapse_like import __version__
 from synapse_like.toolkit.config import ConfigErrors
-from workers.cli import checking, data_folder, passwords, quick_start, registering
+from workers.cli import checking, cluster, data_folder, passwords, quick_start, registering
 from workers.cli.serving import Serving
 from workers.listening import build_server
 from workers.supervisor.programs import NoProgram
@@ -20,7 +20,7 @@ _CONFIG_HELP = "homeserver.yaml; several are merged by top-level key, later ones
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``synapse-like``; the answer is the exit code."""
     chosen = _parser().parse_args(arguments)
-    return guarded(chosen)
+    return _guarded(chosen)
 
 
 def serve(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +29,7 @@ def serve(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"synapse-like {__version__}")
     _add_config(parser, is_required=True)
     parser.set_defaults(run=_serve)
-    return guarded(parser.parse_args(arguments))
+    return _guarded(parser.parse_args(arguments))
 
 
 def _serve(chosen: argparse.Namespace) -> int:
@@ -40,7 +40,7 @@ def _up(chosen: argparse.Namespace) -> int:
     return quick_start.run(chosen.data, chosen.server_name, chosen.port, build_server)
 
 
-def guarded(chosen: argparse.Namespace) -> int:
+def _guarded(chosen: argparse.Namespace) -> int:
     """Run a command; what an administrator can mend is told in words instead of a traceback."""
     try:
         code: int = chosen.run(chosen)
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"synapse-like {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_up(commands)
+    cluster.add_to(commands)
     data_folder.add_to(commands)
     registering.add_to(commands)
     passwords.add_to(commands)

@@ -44,7 +44,9 @@ def add_choices(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--server-name", metavar="NAME", help="the part behind the colon in @user:example.com; for ever"
     )
-    command.add_argument("--port", type=_port, help=f"where to listen, on this machine only (default: {DEFAULT_PORT})")
+    command.add_argument(
+        "--port", type=port_number, help=f"where to listen, on this machine only (default: {DEFAULT_PORT})"
+    )
 
 
 def make(
@@ -67,7 +69,7 @@ def make(
     return [_write_private(path, text) for path, text in contents.items() if not path.exists()]
 
 
-def _port(text: str) -> int:
+def port_number(text: str) -> int:
     """The number of a port. Raises ArgumentTypeError."""
     if not text.isdecimal() or not 1 <= int(text) <= 65_535:
         raise argparse.ArgumentTypeError(f"{text} is no port: 1 to 65535")

@@ -117,6 +117,7 @@ class Supervisor:
         hopeless = partial(self._is_hopeless, child)
         if not await wait_until_ready(self._reactor, self._clock, address, START_SECONDS, hopeless):
             raise DidNotStart(f"{name} did not start; see {child.log}")
+        logger.info("%s is ready", name)
 
     def _is_hopeless(self, child: Child) -> bool:
         """Whether a process that never was ready need not be waited for."""

@@ -6,10 +6,7 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,69 +14,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.kit import dies_with_parent, ports, run_folder
-from tests.kit.server import ROOT
+from tests.kit import ports, run_folder
+from tests.workers.supervisor.running import DEADLINE_SECONDS, STOP_SECONDS, Cluster, eventually
 from workers.supervisor.programs import unprivileged_user
 
-DEADLINE_SECONDS = 60
-STOP_SECONDS = 20
 SYNC = "/_matrix/client/v3/sync"
 SEND = "/_matrix/client/v3/rooms/!a:b/send/m.room.message/1"
-
-
-class Cluster:
-    """A running cluster command."""
-
-    def __init__(self, data: Path, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        self.data = data
-        self.output = Path(tempfile.mkstemp(dir=run_folder.path())[1])
-        wrapper = [sys.executable, dies_with_parent.__file__, str(os.getpid()), sys.executable]
-        command = [*wrapper, "-m", "tests.kit.cluster_program", "cluster", "--data", str(data), *arguments]
-        with self.output.open("w") as output:
-            self.process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env={**os.environ, **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-
-    def wait_until_ready(self) -> "Cluster":
-        eventually(lambda: "Ctrl-C stops" in self.said or self.process.poll() is not None)
-        assert self.process.poll() is None, self.said
-        return self
-
-    @property
-    def said(self) -> str:
-        return self.output.read_text()
-
-    @property
-    def processes(self) -> dict[str, Any]:
-        return dict(json.loads((self.data / "run" / "processes.json").read_text()))
-
-    def pid(self, name: str) -> int | None:
-        pid = self.processes[name]["pid"]
-        return int(pid) if pid else None
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> float:
-        """End it; how long that took."""
-        began = time.monotonic()
-        self.process.send_signal(number)
-        assert self.process.wait(STOP_SECONDS) == 0, self.said
-        return time.monotonic() - began
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-
-
-def eventually(holds: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def ask(port: int, path: str, method: str = "GET") -> dict[str, Any]:
@@ -124,9 +64,7 @@ def start(data: Path, port: int) -> Iterator[Callable[..., Cluster]]:
     yield begin
     for cluster in running:
         cluster.kill()
-        print(cluster.said)
-    for log in (data / "logs").glob("*.log"):
-        print(f"{log.name}: {log.read_text(errors='replace')[-600:]}")
+        cluster.print_logs()
 
 
 def is_gone(pid: int) -> bool:
