@@ -12,7 +12,7 @@ from synapse_like.features.directory.effect import keep_summaries
 from synapse_like.features.directory.errors import AliasTaken
 from synapse_like.features.directory.federation_api import DirectoryFederationApi
 from synapse_like.features.directory.logic import Directory
-from synapse_like.features.directory.public_rooms import PublicRooms
+from synapse_like.features.directory.public_rooms import PublicRooms, RoomSummary
 from synapse_like.features.directory.remote import RemotePublicRooms
 from synapse_like.features.directory.rules import Rules
 from synapse_like.federation import Federation
@@ -20,7 +20,7 @@ from synapse_like.federation.joining import RemoteAliases
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
-__all__ = ["FEATURE", "AliasTaken", "Directory", "PublicRooms"]
+__all__ = ["FEATURE", "AliasTaken", "Directory", "PublicRooms", "RoomSummary"]
 
 
 def build(kit: Kit, rooms: Rooms, federation: Federation, remote: RemoteAliases) -> Built:

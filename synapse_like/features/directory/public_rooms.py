@@ -32,6 +32,50 @@ class Page:
     room_types: Sequence[str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RoomSummary:
+    """What a room shows of itself. Texts are None or empty where the state says nothing."""
+
+    room_id: str
+    room_nid: int
+    room_version: str
+    joined_members: int
+    name: str | None
+    topic: str | None
+    canonical_alias: str | None
+    avatar_url: str | None
+    join_rule: str | None
+    history_visibility: str | None
+    guest_access: str | None
+    room_type: str | None
+    encryption: str | None
+
+    @property
+    def is_world_readable(self) -> bool:
+        """Whether everybody may look into the room."""
+        return self.history_visibility == "world_readable"
+
+    def shown(self) -> dict[str, Any]:
+        """The summary as hierarchies show it."""
+        texts = {
+            "name": self.name,
+            "topic": self.topic,
+            "canonical_alias": self.canonical_alias,
+            "avatar_url": self.avatar_url,
+            "room_type": self.room_type,
+            "encryption": self.encryption,
+            "room_version": self.room_version,
+        }
+        return {
+            "room_id": self.room_id,
+            "num_joined_members": self.joined_members,
+            "world_readable": self.is_world_readable,
+            "guest_can_join": self.guest_access == "can_join",
+            "join_rule": self.join_rule or "invite",
+            **{key: text for key, text in texts.items() if text},
+        }
+
+
 class PublicRooms:
     """The published room directory."""
 
@@ -69,6 +113,10 @@ class PublicRooms:
     async def list_room(self, room_id: str, *, is_public: bool = True) -> None:
         """Put a room into the directory, or take it out, without asking who wants it."""
         await self._database.write(lambda txn: sql.set_published(txn, room_id, is_public))
+
+    def summaries(self, transaction: Transaction, room_ids: Sequence[str]) -> dict[str, RoomSummary]:
+        """What some rooms show of themselves, in a database thread; rooms that are not known are left out."""
+        return {row[0]: RoomSummary(*row) for row in sql.summaries(transaction, room_ids)}
 
     async def page(self, asked: Page) -> dict[str, Any]:
         """One page of the directory, the rooms with most members first; two queries. Raises InvalidParam."""

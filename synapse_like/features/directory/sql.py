@@ -53,6 +53,12 @@ _VISIBLE = """
     WHERE h.joined_members > 0
         AND (s.join_rule IN ('public', 'knock', 'knock_restricted') OR s.history_visibility = 'world_readable')
 """
+_SUMMARIES = """
+    SELECT r.room_id, r.room_nid, r.room_version, h.joined_members, s.name, s.topic, s.canonical_alias, s.avatar_url,
+        s.join_rule, s.history_visibility, s.guest_access, s.room_type, s.encryption
+    FROM rooms r JOIN room_heads h ON h.room_nid = r.room_nid JOIN room_summaries s ON s.room_nid = r.room_nid
+    WHERE r.room_id IN :room_ids
+"""
 _COUNT = f"SELECT count(*) {_VISIBLE}"
 _PAGE = f"""
     SELECT r.room_id, h.joined_members, s.name, s.topic, s.canonical_alias, s.avatar_url, s.join_rule,
@@ -161,6 +167,11 @@ def public_rooms(
         "room_types": list(room_types or ()),
     }
     return transaction.all(_BACKWARD if is_backward else _FORWARD, **values)
+
+
+def summaries(transaction: Transaction, room_ids: Sequence[str]) -> list[Row]:
+    """What some rooms show of themselves, as `public_rooms.RoomSummary` holds it."""
+    return transaction.all(_SUMMARIES, room_ids=list(room_ids)) if room_ids else []
 
 
 def count_public_rooms(transaction: Transaction) -> int:

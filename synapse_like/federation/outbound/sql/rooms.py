@@ -28,7 +28,7 @@ _SHARED_WITH = """
     JOIN room_heads h ON h.room_nid = r.room_nid
     WHERE s.server = :server AND EXISTS (
         SELECT 1 FROM members m WHERE m.room_nid = s.room_nid AND m.membership = 'join' AND m.is_local = 0
-            AND m.user_id LIKE :pattern
+            AND m.user_id LIKE :pattern AND m.user_id NOT LIKE :other_pattern
     )
 """
 _LOCAL_MEMBERS = """
@@ -68,7 +68,7 @@ def rooms_of(transaction: Transaction, server: str) -> list[Row]:
 
 def shared_with(transaction: Transaction, server: str) -> list[Row]:
     """(room id, number of the newest event) of the rooms in which a server is."""
-    return transaction.all(_SHARED_WITH, server=server, pattern=f"%:{server}")
+    return transaction.all(_SHARED_WITH, server=server, pattern=f"@%:{server}", other_pattern=f"@%:%:{server}")
 
 
 def local_members(transaction: Transaction, server: str) -> list[str]:
