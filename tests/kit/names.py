@@ -28,7 +28,7 @@ class Zone:
         name = query.name.name.decode().lower()
         self.asked.append((name, query.type))
         if name in self.broken:
-            return defer.fail(error.DNSServerError())
+            return defer.fail(RuntimeError("broken"))  # anything but a DomainError becomes SERVFAIL
         records: list[Any] = []
         asked = name
         if name in self.aliases:

@@ -16,6 +16,7 @@ from synapse_like.federation.slots import AT_ONCE
 from synapse_like.matrix.errors import ConnectionFailed, ConnectionTimeout, Forbidden, MatrixError
 from synapse_like.toolkit.http import Auth, Request, bound, endpoint
 from synapse_like.toolkit.http.app import App
+from synapse_like.toolkit.http.outgoing.errors import AddressDenied
 from synapse_like.toolkit.http.router import Router
 from tests.kit.homeserver import TestServer
 from tests.kit.remote_server import Answering, RemoteServer, Seen
@@ -203,6 +204,16 @@ async def test_we_do_not_talk_with_ourselves(server: TestServer) -> None:
 def always(answer: Any) -> Answering:
     """The same answer to everything."""
     return lambda seen: answer
+
+
+@pytest.mark.config(ip_range_whitelist=[], federation_ip_range_blacklist=["10.0.0.0/8"])
+async def test_other_servers_may_have_a_list_of_their_own(server: TestServer, remote: RemoteServer) -> None:
+    remote.answers[PROFILE] = always({})
+    assert await federation(server).client.get(remote.name, PROFILE) == {}
+    with pytest.raises(AddressDenied):
+        await federation(server).client.get("10.0.0.1", PROFILE)
+    with pytest.raises(AddressDenied):
+        await server.homeserver.kit.network.guarded.request("GET", f"https://{remote.name}/")
 
 
 class Record:
