@@ -1,6 +1,7 @@
 """The composition root: one process that is a whole server, put together from the catalogue."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -29,6 +30,8 @@ from synapse_like.toolkit.http.authentication import Authenticators
 from synapse_like.toolkit.http.endpoint import BoundEndpoint, bound
 from synapse_like.toolkit.http.outgoing import OutgoingConfig, build_network
 from synapse_like.toolkit.http.router import Router
+from synapse_like.toolkit.metrics import Metrics
+from synapse_like.toolkit.metrics.outgoing import OutgoingMetrics
 from synapse_like.toolkit.randomness import Randomness
 from synapse_like.toolkit.ratelimit import RateLimiter
 from synapse_like.toolkit.readiness import Readiness
@@ -45,7 +48,7 @@ STOP_GRACE_SECONDS = 2.0
 def build_kit(config: Config, reactor: Any) -> Kit:
     """The tools, from the configuration. Raises DatabaseUnavailable."""
     database = config[DatabaseConfig].database
-    clock = Clock(reactor)
+    clock, metrics = Clock(reactor), Metrics()
     return Kit(
         config=config,
         clock=clock,
@@ -53,7 +56,8 @@ def build_kit(config: Config, reactor: Any) -> Kit:
         database=Database(open_engine(database.name, database.arguments), reactor, readers=_readers(config)),
         limiter=RateLimiter(clock),
         server_name=config[ServerConfig].server_name,
-        network=build_network(reactor, clock, config[OutgoingConfig]),
+        network=build_network(reactor, clock, config[OutgoingConfig], meters=partial(OutgoingMetrics, metrics)),
+        metrics=metrics,
     )
 
 
@@ -81,7 +85,7 @@ class Homeserver:
         self.notifier = Notifier(rooms.reader)
         self.built = _build_all(features, [kit, rooms, notices, self.notifier, self.readiness], self._give_twins)
         self.observation = Observation(kit, self.spine, self.readiness)
-        self._jobs = Jobs(kit.clock, [*self.observation.jobs(), *self._repeated()])
+        self._jobs = Jobs(kit.clock, [*self.observation.jobs(), *self._repeated()], kit.metrics)
         self._tenants = Tenants([each for built in self.built for each in built.tenants], rooms.live)
         capabilities = self.front(Capabilities)
         capabilities.extend(source for built in self.built for source in built.capabilities)

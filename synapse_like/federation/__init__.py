@@ -29,6 +29,7 @@ from synapse_like.toolkit.config.server import ServerConfig
 from synapse_like.toolkit.feature import Built, Feature, Kit
 from synapse_like.toolkit.http.outgoing import AddressRules, Connector, HttpClient, OutgoingConfig
 from synapse_like.toolkit.http.outgoing.pool import Pool
+from synapse_like.toolkit.metrics.outgoing import OutgoingMetrics
 from synapse_like.toolkit.threads import Threads
 
 __all__ = ["FEATURE", "Federation", "FederationClient", "KeyRing", "ServerPolicy"]
@@ -40,7 +41,7 @@ def build(kit: Kit, rooms: Rooms) -> Built:
     """The client, the keys, and the endpoints that publish ours; no endpoints if federation is off."""
     config = kit.config[FederationConfig]
     policy = ServerPolicy(config, kit.server_name)
-    pool = Pool(kit.clock)
+    pool = Pool(kit.clock, OutgoingMetrics(kit.metrics, "federation"))
     client = FederationClient(rooms.identity, policy, _transport(kit, pool))
     own = OwnKeys(kit.server_name, _signing_keys(kit), config)
     store = KeyStore(kit.database)

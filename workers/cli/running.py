@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from synapse_like.toolkit.config import ConfigErrors
+from synapse_like.toolkit.logs import name_process
 from workers.cli.serving import Serving
 from workers.kinds import KINDS, MAIN, Kind
 from workers.listening import Places, build_server, host_and_port
@@ -57,6 +58,7 @@ def _run(chosen: argparse.Namespace) -> int:
         print(f"python -m workers {kind.name}: {error}", file=sys.stderr)
         return 2
     build: Any = partial(build_server, process=process, places=places)
+    name_process(kind.name, process.name)
     try:
         return Serving(chosen.config, build, stop_seconds=STOP_SECONDS).run()
     except ConfigErrors as error:

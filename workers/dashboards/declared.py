@@ -7,7 +7,7 @@ from synapse_like.catalogue import FEATURES
 from synapse_like.rooms import metrics as rooms
 from synapse_like.sync import metrics as sync
 from synapse_like.toolkit.http.endpoint import Timeout
-from synapse_like.toolkit.metrics import Metric, caches, database, http, loop, process, replication
+from synapse_like.toolkit.metrics import Metric, caches, database, http, jobs, loop, outgoing, process, replication
 from workers.map import endpoints
 
 SUBJECTS: Final[Mapping[str, Sequence[Metric]]] = {
@@ -17,6 +17,8 @@ SUBJECTS: Final[Mapping[str, Sequence[Metric]]] = {
     "Leases": replication.LEASES,
     "Calls between processes": replication.WORKER_CALLS,
     "Database": database.METRICS,
+    "Requests to others": outgoing.METRICS,
+    "Jobs": jobs.METRICS,
     "Rooms": rooms.METRICS,
     "Sync": sync.METRICS,
     "Caches": caches.METRICS,

@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from synapse_like.rooms.metrics import EVENTS, LIVE_ROOMS
 from synapse_like.sync import metrics as sync
-from synapse_like.toolkit.metrics import Metric, caches, database, http, loop, process, replication
+from synapse_like.toolkit.metrics import Metric, caches, database, http, jobs, loop, outgoing, process, replication
 from synapse_like.toolkit.metrics.declaring import Kind
 from workers.dashboards.declared import SUBJECTS, long_polls
 from workers.dashboards.queries import CHOSEN, WINDOW, count, level, mean, quantile, rate, top
@@ -181,6 +181,14 @@ _DATABASE = (
     Panel("Failed", "reqps", [(rate(database.ERRORS, "lane", "kind"), "{{lane}} {{kind}}")]),
 )
 
+_OTHERS = (
+    Panel("Requests to other servers", "reqps", [(rate(outgoing.REQUESTS, "outcome"), "{{outcome}}")], is_stacked=True),
+    Panel("They take, p95", "s", [(quantile(0.95, outgoing.SECONDS, "purpose"), "{{purpose}}")]),
+    Panel("Under way", "short", [(level(outgoing.IN_FLIGHT, "purpose"), "{{purpose}}")]),
+    Panel("Jobs that fail", "reqps", [(rate(jobs.FAILURES, "job"), "{{job}}")]),
+    Panel("Jobs take, p95", "s", [(top(10, quantile(0.95, jobs.SECONDS, "job")), "{{job}}")]),
+)
+
 _SYNC = (
     Panel("Long polls", "short", [(level(sync.WAITING, "instance"), _INSTANCE)], is_stacked=True),
     Panel(
@@ -248,6 +256,7 @@ ROWS: Final[Mapping[str, Sequence[Panel]]] = {
     "Commits": _COMMITS,
     "Leases and calls": _LEASES,
     "Database": _DATABASE,
+    "Other servers and jobs": _OTHERS,
     "Sync": _SYNC,
     "Rooms": _ROOMS,
     "Caches": _CACHES,

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from synapse_like.features.send.api import SendingApi
 from synapse_like.toolkit.http.endpoint import declared
-from synapse_like.toolkit.metrics import caches, database, http, loop, process, replication
+from synapse_like.toolkit.metrics import caches, database, http, jobs, loop, process, replication
 from workers.dashboards.queries import level, quantile, rate
 
 SLO: Final = 0.999
@@ -213,6 +213,15 @@ _MACHINES = (
         summary="Transactions fail",
         runbook="`unavailable`: the database is away or refuses connections (max_connections). `statement`: look "
         "for the traceback in the log; after an upgrade, for a migration that did not run.",
+    ),
+    Alert(
+        name="SynapseLikeJobFails",
+        query=f"{rate(jobs.FAILURES, 'job', where='', window='1h')} > 0",
+        lasting="1h",
+        severity="ticket",
+        summary="A job keeps failing",
+        runbook="It is made again at its time, but what it does is not done meanwhile. The log has "
+        "'job ... failed' with its name and the reason.",
     ),
     Alert(
         name="SynapseLikeReactorFull",

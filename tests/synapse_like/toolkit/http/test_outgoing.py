@@ -28,6 +28,8 @@ from synapse_like.toolkit.http.outgoing.errors import (
     ConnectionBroken,
 )
 from synapse_like.toolkit.http.outgoing.pool import IDLE_S, MOST_IDLE_PER_PLACE, Pool
+from synapse_like.toolkit.metrics import Metrics
+from synapse_like.toolkit.metrics.outgoing import IN_FLIGHT, REQUESTS, OutgoingMetrics
 from tests.kit.clock import FakeClock
 
 REACTOR: Any = reactor
@@ -239,6 +241,48 @@ class TestPool:
         client = http(pool := Pool(FakeClock()))
         await client.request("GET", server.url)
         assert len(pool) == 0
+
+
+class TestCounting:
+    """What the metrics hear of requests, by what became of them."""
+
+    @pytest.mark.parametrize(
+        ("data", "outcome"),
+        [
+            (OK, "2xx"),
+            (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "4xx"),
+            (b"HTTP/1.1 799 What\r\nContent-Length: 0\r\n\r\n", "unusable"),
+            (b"garbage", "unusable"),
+        ],
+    )
+    async def test_answers(self, server: Server, data: bytes, outcome: str) -> None:
+        server.say(data)
+        assert await self._counted(server.url) == {outcome: 1}
+
+    async def test_no_answers(self, server: Server) -> None:
+        server.do(lambda connection, _: connection.transport.abortConnection())
+        assert await self._counted(server.url) == {"broken": 1}
+        server.do(lambda connection, _: None)
+        assert await self._counted(server.url) == {"given up": 1}
+        assert await self._counted(server.url, AddressRules(INTERNAL_NETWORKS, ())) == {"denied": 1}
+        url = server.url
+        await maybeDeferred(server.listening.stopListening)
+        assert await self._counted(url) == {"unreachable": 1}
+
+    @staticmethod
+    async def _counted(url: str, rules: AddressRules = EVERY_ADDRESS) -> dict[str, float]:
+        """Ask once; the outcomes that were counted. Nothing is under way any more."""
+        metrics = Metrics()
+        try:
+            client = http(Pool(FakeClock(), OutgoingMetrics(metrics, "guarded")), rules)
+            await client.request("GET", url, timeout_s=0.3)
+        except (BadGateway, ConnectionFailed, ConnectionTimeout):
+            pass
+        series = metrics.tallies(REQUESTS)
+        assert metrics.tally(IN_FLIGHT, purpose="guarded").value == 0
+        counted = {key: tally.value for key, tally in series.items() if tally.value}
+        assert {key[0] for key in counted} == {"guarded"}
+        return {key[1]: value for key, value in counted.items()}
 
 
 class TestRequests:
