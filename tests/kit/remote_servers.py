@@ -45,11 +45,15 @@ class Remotes:
         self.errors: dict[str, Callable[[], Exception]] = {}
         self.held: dict[str, list[Deferred[None]]] = {}
         self._homeserver = homeserver
-        client: Any = homeserver.front(Federation).client
-        client.put, client.get, client.post = self.put, self.get, self.post
+        self.meet(homeserver)
         self.asked: list[tuple[str, str, Any]] = []
         """(destination, path, body or query) of every other request."""
         self.answer: Callable[[str, str, Any], Any] = _refuse
+
+    def meet(self, homeserver: Homeserver) -> None:
+        """Be the other servers for one more process."""
+        client: Any = homeserver.front(Federation).client
+        client.put, client.get, client.post = self.put, self.get, self.post
 
     async def put(self, destination: str, path: str, body: bytes, **_: Any) -> Any:
         """What the federation client would send."""
@@ -183,15 +187,18 @@ async def remote_event(rooms: Rooms, room_id: str, draft: Draft) -> Event:
     return build_event(pdu, room_version=version, signing_key=_KEY, server_name=name)
 
 
-async def receive(server: TestServer, room_id: str, draft: Draft) -> Event:
-    """Take in an event of another server's user."""
-    event = await remote_event(server.rooms, room_id, draft)
-    await server.rooms.reception.receive(room_id, [event])
+async def receive(server: TestServer, room_id: str, draft: Draft, rooms: Rooms | None = None) -> Event:
+    """Take in an event of another server's user, where the room is owned (`rooms`)."""
+    rooms = rooms or server.rooms
+    event = await remote_event(rooms, room_id, draft)
+    await rooms.reception.receive(room_id, [event])
     await server.caught_up()
     return event
 
 
-async def member(server: TestServer, room_id: str, user_id: str, membership: str = "join") -> Event:
+async def member(
+    server: TestServer, room_id: str, user_id: str, membership: str = "join", rooms: Rooms | None = None
+) -> Event:
     """Let a user of another server join, or leave."""
     draft = Draft(type=MEMBER, sender=user_id, content={"membership": membership}, state_key=user_id)
-    return await receive(server, room_id, draft)
+    return await receive(server, room_id, draft, rooms)
