@@ -17,6 +17,12 @@ def test_devices_are_verified_restored_and_ended(server: Server, tmp_path: Path)
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_a_dehydrated_device_receives_keys(server: Server, tmp_path: Path) -> None:
+    _check(run_scenario("secrets.mjs", server.url, tmp_path / "js-sdk", "dehydrated"))
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
 def test_every_message_can_be_read_while_keys_change(server: Server, tmp_path: Path) -> None:
     _check(run_scenario("secrets.mjs", server.url, tmp_path / "js-sdk", "rotation", "500"))

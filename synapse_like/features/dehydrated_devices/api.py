@@ -67,10 +67,11 @@ class DehydratedDevicesApi:
 
     @endpoint("GET", _EVENTS, balance=Balance.USER)
     async def get_events(self, request: Request[Any]) -> dict[str, Any]:
-        """The same, asked in another way."""
-        return await self._events(request, request.query.get("next_batch"))
+        """The same, as matrix-js-sdk asks."""
+        return await self._events(request, request.query.get("from", request.query.get("next_batch")))
 
     async def _events(self, request: Request[Any], since: str | None) -> dict[str, Any]:
         user_id, device_id = request.requester.user_id, request.params["device_id"]
         texts, next_batch = await self._devices.events(user_id, device_id, since)
-        return {"events": [msgspec.Raw(text.encode()) for text in texts], "next_batch": next_batch}
+        found: dict[str, Any] = {"events": [msgspec.Raw(text.encode()) for text in texts]}
+        return found if next_batch is None else {**found, "next_batch": next_batch}

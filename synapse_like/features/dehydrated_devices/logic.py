@@ -72,9 +72,10 @@ class DehydratedDevices:
             await self._devices.delete(user_id, [device_id])
         return device_id
 
-    async def events(self, user_id: str, device_id: str, since: str | None) -> tuple[list[str], str]:
+    async def events(self, user_id: str, device_id: str, since: str | None) -> tuple[list[str], str | None]:
         """What waits for the device after a place, as JSON, and the place after that; what came before is deleted.
 
+        There is no place after nothing: some clients stop at an empty page, others where none is named.
         Raises Forbidden for another device, InvalidParam for a place that is none.
         """
         found = await self._find(user_id)
@@ -84,7 +85,7 @@ class DehydratedDevices:
         if since is not None:
             await self._to_device.remove(user_id, device_id, after)
         waiting = await self._to_device.waiting(user_id, device_id, after, EVENTS)
-        return [text for _, text in waiting], f"d{counter_of(waiting[-1][0] if waiting else after)}"
+        return [text for _, text in waiting], f"d{counter_of(waiting[-1][0])}" if waiting else None
 
     async def ids_of(self, user_id: str) -> set[str]:
         """The id of the user's dehydrated device, if there is one."""

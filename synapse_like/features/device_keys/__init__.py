@@ -5,6 +5,7 @@ One-time keys are in ``one_time_keys``, who has to hear of a change is in ``devi
 of others; `KeyUploads.store` stores keys of a device that does not upload them itself.
 """
 
+from synapse_like.features.accounts import Accounts
 from synapse_like.features.device_keys.api import CrossSigningApi, DeviceKeysApi
 from synapse_like.features.device_keys.cross_signing import CrossSigning
 from synapse_like.features.device_keys.ports import RemoteAnswer, RemoteKeys
@@ -22,13 +23,22 @@ from synapse_like.toolkit.feature import Built, Feature, Kit
 __all__ = ["FEATURE", "CrossSigning", "KeyQuery", "KeyUploads", "Published", "RemoteAnswer", "RemoteKeys", "Upload"]
 
 
-def build(kit: Kit, rooms: Rooms, devices: Devices, uia: Uia, lists: DeviceLists, one_time_keys: OneTimeKeys) -> Built:
+def build(
+    kit: Kit,
+    rooms: Rooms,
+    accounts: Accounts,
+    devices: Devices,
+    uia: Uia,
+    lists: DeviceLists,
+    one_time_keys: OneTimeKeys,
+) -> Built:
     """The endpoints of keys."""
     tools = KeyTools(kit.database, rooms.user_log, devices, lists)
     uploads = KeyUploads(tools, one_time_keys)
     devices.companions.append(uploads)
     query = KeyQuery(PublishedKeys(kit.database), kit.server_name)
     cross_signing = CrossSigning(tools, uia)
+    accounts.on_deactivated.append(lambda user_id, is_erased: cross_signing.forget(user_id))
     return Built(
         fronts=[uploads, query, cross_signing],
         apis=[

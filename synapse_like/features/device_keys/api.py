@@ -11,7 +11,7 @@ from synapse_like.features.device_keys.signatures import KeySignatures
 from synapse_like.features.device_keys.uploads import KeyUploads, Upload
 from synapse_like.features.device_lists import DEVICE_LISTS, SIGNED_USERS
 from synapse_like.features.one_time_keys import ONE_TIME_KEYS, OneTimeKeys
-from synapse_like.matrix.errors import BadJson
+from synapse_like.matrix.errors import BadJson, InvalidParam
 from synapse_like.toolkit.http.endpoint import Auth, Balance, Timeout, endpoint
 from synapse_like.toolkit.http.paths import client
 from synapse_like.toolkit.http.reply import Reply
@@ -63,14 +63,17 @@ class DeviceKeysApi:
     @endpoint(
         "POST",
         client("/keys/upload"),
+        client("/keys/upload/{device_id}"),
         auth=Auth.GUEST,
         body=UploadBody,
         balance=Balance.USER,
         writes=(DEVICE_LISTS.name, ONE_TIME_KEYS.name),
     )
     async def upload(self, request: Request[UploadBody]) -> dict[str, Any]:
-        """Store keys of this device."""
+        """Store keys of this device; old clients name it in the path."""
         body = request.body
+        if request.params.get("device_id") not in (None, request.requester.device_id):
+            raise InvalidParam("Keys can only be uploaded for the device of this session")
         fallbacks = body.fallback_keys or body.unstable_fallback_keys or {}
         upload = Upload(body.device_keys, body.one_time_keys or {}, fallbacks)
         counts = await self._uploads.upload(request.requester, upload)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 
+from replication.owned import owned
 from synapse_like.features.device_keys import sql
 from synapse_like.features.device_keys.checks import (
     MASTER,
@@ -21,6 +22,7 @@ from synapse_like.features.device_keys.checks import (
 from synapse_like.features.device_keys.uploads import KeyTools
 from synapse_like.features.uia import Uia
 from synapse_like.matrix.errors import MissingParam
+from synapse_like.rooms.families import USER
 from synapse_like.toolkit.db import Transaction
 from synapse_like.toolkit.http.requester import Requester
 
@@ -57,6 +59,14 @@ class CrossSigning:
         """The keys of a local user."""
         rows = await self._tools.database.read(lambda txn: sql.cross_signing(txn, [user_id]))
         return {usage: orjson.loads(text) for _, usage, text in rows}
+
+    @owned(USER, "user_id")
+    async def forget(self, user_id: str) -> None:
+        """Delete all keys and signatures of a user whose account was closed."""
+        async with self._tools.devices.locks.hold(user_id):
+            if await self.of(user_id):
+                facts = await self._tools.lists.changed(user_id, [""], is_deleted=True)
+                await self._tools.log.append(user_id, facts, extra=lambda txn: sql.forget_user(txn, user_id))
 
     async def _store(self, user_id: str, changed: Keys, stored: Keys) -> None:
         rows = [(user_id, usage, public_part(key), canonical_text(key)) for usage, key in changed.items()]

@@ -40,6 +40,8 @@ _FORGET_SIGNED = "DELETE FROM key_signatures WHERE user_id = :user_id AND key_id
 _FORGET_SIGNATURES_BY = """
     DELETE FROM key_signatures WHERE signer_id = :user_id AND signing_key_id IN :signing_key_ids
 """
+_FORGET_CROSS_SIGNING = "DELETE FROM cross_signing_keys WHERE user_id = :user_id"
+_FORGET_ALL_SIGNATURES = "DELETE FROM key_signatures WHERE user_id = :user_id OR signer_id = :user_id"
 _FORGET_DEVICES = "DELETE FROM device_keys WHERE user_id = :user_id AND device_id IN :device_ids"
 _WITH_KEYS = "SELECT device_id FROM device_keys WHERE user_id = :user_id AND device_id IN :device_ids"
 
@@ -97,6 +99,12 @@ def forget_signatures(
     """Delete signatures of keys that were replaced, and those that were made with them."""
     transaction.run(_FORGET_SIGNED, user_id=user_id, key_ids=list(key_ids))
     transaction.run(_FORGET_SIGNATURES_BY, user_id=user_id, signing_key_ids=list(signing_key_ids))
+
+
+def forget_user(transaction: Transaction, user_id: str) -> None:
+    """Delete a user's cross-signing keys, and all signatures of and by that user."""
+    transaction.run(_FORGET_CROSS_SIGNING, user_id=user_id)
+    transaction.run(_FORGET_ALL_SIGNATURES, user_id=user_id)
 
 
 def forget_devices(transaction: Transaction, user_id: str, device_ids: Sequence[str]) -> None:

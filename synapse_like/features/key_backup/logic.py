@@ -107,6 +107,10 @@ class KeyBackups:
 
         return await self._database.write(remove)
 
+    async def forget(self, user_id: str) -> None:
+        """Delete all backups of a user whose account was closed."""
+        await self._database.write(lambda txn: sql.forget(txn, user_id))
+
 
 def _locked(transaction: Transaction, user_id: str, number: int) -> Backup:
     if not sql.lock(transaction, user_id, number):

@@ -47,6 +47,8 @@ _GET = """
     WHERE user_id = :user_id AND version = :version {more} ORDER BY room_id, session_id
 """
 _REMOVE = "DELETE FROM backed_up_keys WHERE user_id = :user_id AND version = :version {more}"
+_FORGET_KEYS = "DELETE FROM backed_up_keys WHERE user_id = :user_id"
+_FORGET_BACKUPS = "DELETE FROM key_backups WHERE user_id = :user_id"
 _PLACES = (
     "",
     "AND room_id = :room_id",
@@ -141,3 +143,9 @@ def delete(transaction: Transaction, user_id: str, version: int) -> None:
     """Delete a backup with its keys; its number is not used again."""
     transaction.run(_DELETE, user_id=user_id, version=version)
     transaction.run(_REMOVES[0], user_id=user_id, version=version)
+
+
+def forget(transaction: Transaction, user_id: str) -> None:
+    """Delete all backups of a user."""
+    transaction.run(_FORGET_KEYS, user_id=user_id)
+    transaction.run(_FORGET_BACKUPS, user_id=user_id)

@@ -1,5 +1,6 @@
 // Encryption with matrix-js-sdk. Usage: node secrets.mjs URL FILE STORY [...]; writes the requests of all to FILE as JSON.
 //   devices        two users, three devices: both ways, cross-signing, SAS, backup, logging out
+//   dehydrated     a device that receives keys while its user is away
 //   rotation N     N messages of two users on three devices, with keys that change every 20
 //   echo           say back what others say in the encrypted room that one is invited to, until they say bye
 
@@ -73,6 +74,36 @@ async function readHistory(tablet, roomId) {
     assert.ok(restored.imported > 0, JSON.stringify(restored));
     await tablet.until(() => tablet.undecryptable(roomId).length === 0, "all of the history");
     assert.deepEqual(tablet.texts(roomId), ["hello Bob", "hello Alice", "this is between us"]);
+}
+
+// Alice leaves a dehydrated device behind and logs out everywhere. When she is back, it has what Bob said meanwhile.
+async function dehydrated(url) {
+    const secrets = {};
+    const alice = new SecretPerson(url, "alice", secrets);
+    const bob = new SecretPerson(url, "bob");
+    for (const person of [alice, bob]) {
+        await person.register();
+        await person.start();
+    }
+    await alice.setUpSecrets();
+    assert.ok(await alice.crypto.isDehydrationSupported());
+    await alice.crypto.startDehydration({ createNewKey: true });
+    const roomId = await alice.foundSecretRoom([bob.userId]);
+    await bob.enter(roomId);
+    await bob.until(async () => (await bob.devicesOf(alice.userId)).length === 2, "the dehydrated device");
+    await alice.client.logout(true);
+    await bob.until(async () => (await bob.devicesOf(alice.userId)).length === 1, "the end of the other device");
+    await bob.say(roomId, "while you were away");
+    const back = new SecretPerson(url, "alice", secrets);
+    await back.login();
+    await back.start();
+    await back.crypto.bootstrapCrossSigning({});
+    await back.crypto.startDehydration({ onlyIfKeyCached: false });
+    await back.untilLast(roomId, "while you were away");
+    assert.equal(back.undecryptable(roomId).length, 0);
+    await back.stop();
+    await bob.stop();
+    return [alice, bob, back];
 }
 
 async function speakFromTablet(alice, bob, tablet, roomId) {
@@ -176,6 +207,6 @@ async function echo(url) {
 }
 
 const [url, file, story, ...options] = process.argv.slice(2);
-const people = await { devices, rotation, echo }[story](url, ...options);
+const people = await { devices, dehydrated, rotation, echo }[story](url, ...options);
 await writeFile(file, JSON.stringify({ all: people.flatMap((person) => person.requests) }));
 process.exit(0);

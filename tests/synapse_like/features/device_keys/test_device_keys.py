@@ -1,9 +1,11 @@
 """Keys of devices: uploaded, shown, ended; and cross-signing."""
 
+import operator
 from typing import Any
 
 import pytest
 
+from synapse_like.features.accounts import Departures
 from tests.kit.encryption import KeyDevice, cross_signing_keys, proof_of, sign_device, sign_user, signed
 from tests.kit.homeserver import Answer, TestServer, server
 
@@ -53,6 +55,31 @@ async def test_users_of_other_servers_are_failures(server: TestServer) -> None:
     found = await alice.query("@far:elsewhere.example", alice.user_id)
     assert found["failures"].keys() == {"elsewhere.example"}
     assert found["device_keys"].keys() == {alice.user_id}
+
+
+async def test_old_clients_name_their_device(server: TestServer) -> None:
+    alice, _ = await pair(server)
+    await alice.ok("POST", "/_matrix/client/r0/keys/upload/PHONE", {"device_keys": alice.device_keys})
+    answer = await server.request("POST", "/keys/upload/OTHER", {}, token=alice.token)
+    assert (answer.status, answer.body["errcode"]) == (400, "M_INVALID_PARAM")
+
+
+async def test_a_closed_account_leaves_no_keys(server: TestServer) -> None:
+    alice, bob = await pair(server)
+    for each in (alice, bob):
+        await cross_sign(each)
+    key_id, value = sign_user(alice.user_id, bob.user_id)
+    await sign(alice, {bob.user_id: {key_id: value}})
+    body = {"algorithm": "m.megolm_backup.v1.curve25519-aes-sha2", "auth_data": {}}
+    await alice.ok("POST", "/room_keys/version", body)
+    await alice.ok("POST", "/account/deactivate", {"auth": proof_of(alice.user_id)})
+    await server.homeserver.front(Departures).idle()
+    found = await bob.query(alice.user_id)
+    assert (found["device_keys"], found["master_keys"]) == ({alice.user_id: {}}, {})
+    for table in ("device_keys", "cross_signing_keys", "key_backups"):
+        query = f"SELECT user_id FROM {table}"
+        rows = await server.homeserver.kit.database.read(operator.methodcaller("all", query))
+        assert (alice.user_id,) not in rows, table
 
 
 async def test_logging_out_ends_the_keys(server: TestServer) -> None:
