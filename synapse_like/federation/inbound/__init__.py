@@ -34,7 +34,7 @@ def build(kit: Kit, rooms: Rooms, federation: Federation, edus: EduReception) ->
     transactions = Transactions(intake, edus, reader, kit.database, kit.clock)
     return Built(
         fronts=[remote, gaps, intake, staging, transactions],
-        apis=[TransactionsApi(transactions)],
+        apis=[TransactionsApi(transactions)] if federation.policy.is_enabled else (),
         tenants=[(ROOM, staging)],
         jobs=[("federation answers", _FORGET_SECONDS, transactions.forget_old)],
     )

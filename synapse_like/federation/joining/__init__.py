@@ -8,8 +8,10 @@ from synapse_like.federation.front import Federation
 from synapse_like.federation.joining.aliases import RemoteAliases
 from synapse_like.federation.joining.handshakes import Handshakes
 from synapse_like.federation.joining.logic import RemoteMembership
+from synapse_like.federation.joining.third_party import ThirdPartyApi, ThirdPartyInvites
 from synapse_like.federation.remote_rooms import RemoteRooms
 from synapse_like.rooms.front import Rooms
+from synapse_like.toolkit.config.rate_limits import RateLimits
 from synapse_like.toolkit.feature import Built, Feature, Kit
 
 __all__ = ["FEATURE", "RemoteAliases", "RemoteMembership"]
@@ -19,7 +21,11 @@ def build(kit: Kit, rooms: Rooms, federation: Federation, remote: RemoteRooms) -
     """The front doors."""
     handshakes = Handshakes(federation.client, rooms.identity, kit.clock, kit.randomness)
     membership = RemoteMembership(rooms, handshakes, remote.reader, federation.policy)
-    return Built(fronts=[membership, RemoteAliases(federation.client)])
+    invites = ThirdPartyInvites(rooms, membership, federation.client)
+    apis = [ThirdPartyApi(invites, kit.limiter, kit.config[RateLimits].rc_third_party_invite)]
+    return Built(
+        fronts=[membership, RemoteAliases(federation.client)], apis=apis if federation.policy.is_enabled else ()
+    )
 
 
-FEATURE = Feature(name="federation.joining", build=build, package=__name__)
+FEATURE = Feature(name="federation.joining", build=build, package=__name__, apis=(ThirdPartyApi,))
