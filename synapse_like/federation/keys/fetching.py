@@ -98,7 +98,11 @@ class KeyFetcher:
             return
 
         async def ask_and_store() -> None:
-            await self._store.add(await ask())
+            try:
+                await self._store.add(await ask())
+            except BaseException:  # such as an outage of the database: nobody knows the answer yet
+                self._asked.pop(question, None)
+                raise
 
         self._asked[question] = now_ms
         self._asked.move_to_end(question)

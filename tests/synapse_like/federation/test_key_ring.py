@@ -22,7 +22,7 @@ from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
 from synapse_like.matrix.signatures import build_event, sign_event, sign_json, verify_json
 from synapse_like.matrix.signing_keys import SigningKey
-from synapse_like.toolkit.db import Database, migrate, migrations_in
+from synapse_like.toolkit.db import Database, DatabaseUnavailable, migrate, migrations_in
 from synapse_like.toolkit.threads import Threads
 from tests.kit.clock import START_MS, FakeClock
 from tests.kit.pdus import draft
@@ -334,6 +334,20 @@ class TestAsking:
             world.clock.advance(2 * DAY_MS / 1000)
         stored = await database.read(lambda txn: txn.all("SELECT document FROM server_key_documents"))
         assert len(stored) == 1
+
+    async def test_an_outage_of_the_database_is_one_and_over_when_it_is_over(self, world: World) -> None:
+        store = world.fetcher._store
+        add = store.add
+
+        async def fail(keys: Any) -> None:
+            raise DatabaseUnavailable("away")
+
+        store.add = fail  # type: ignore[method-assign]
+        for _ in range(2):
+            with pytest.raises(DatabaseUnavailable):
+                await flaws(world, event("s.example"), event("t.example"))
+        store.add = add  # type: ignore[method-assign]
+        assert await flaws(world, event("s.example"), event("t.example")) == []
 
 
 class TestNotaries:
