@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import fan_out, paths, side_by_side, state_history
+from tests.bench import cluster, fan_out, paths, side_by_side, state_history
 
 Main = Callable[[Sequence[str]], int]
 
 COMMANDS: dict[str, tuple[Main, str]] = {
+    "cluster": (cluster.main, "the hot paths in a cluster: CPU per kind of process, the hop, idle memory"),
     "fan-out": (fan_out.main, "events to 200 other servers: CPU milliseconds per event and server"),
     "paths": (paths.main, "what the hot paths cost: CPU milliseconds per operation"),
     "side-by-side": (
