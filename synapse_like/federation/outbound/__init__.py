@@ -19,7 +19,7 @@ from synapse_like.federation.outbound.delivery import Delivery
 from synapse_like.federation.outbound.effect import note_servers
 from synapse_like.federation.outbound.families import DESTINATION
 from synapse_like.federation.outbound.follower import Follower
-from synapse_like.federation.outbound.outbox import OUTBOX, Outbox
+from synapse_like.federation.outbound.outbox import OUTBOX, PURGE_SECONDS, Outbox
 from synapse_like.federation.outbound.queues import Queues
 from synapse_like.federation.outbound.sender import LOOK_SECONDS, SAVE_SECONDS, Sender
 from synapse_like.federation.outbound.servers import RoomServers
@@ -37,7 +37,7 @@ def build(kit: Kit, rooms: Rooms, federation: Federation, authenticator: Signatu
     backoffs = Backoffs(kit.database, rooms.user_log, kit.clock, kit.randomness, config.federation)
     federation.client.destinations = backoffs
     authenticator.on_heard.append(backoffs.heard_from)
-    outbox = Outbox(rooms.user_log, federation.policy, kit.clock, kit.randomness)
+    outbox = Outbox(kit.database, rooms.user_log, federation.policy, kit.clock, kit.randomness)
     queues = Queues(federation.policy)
     servers = RoomServers(kit.database, kit.server_name)
     rate = config.federation_rr_transactions_per_room_per_second
@@ -61,6 +61,7 @@ def build(kit: Kit, rooms: Rooms, federation: Federation, authenticator: Signatu
         effects=[note_servers(kit.server_name)],
         services=[backoffs],
         tenants=[(DESTINATION, sender)] if federation.policy.is_enabled else [],
+        jobs=[("outbox", PURGE_SECONDS, outbox.purge)],
         ticks=[
             ("outbound positions", SAVE_SECONDS, sender.save),
             ("outbound stored", LOOK_SECONDS, sender.look_for_stored),

@@ -7,6 +7,7 @@ heard from is tried again at once.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from twisted.internet.defer import Deferred
 
@@ -21,6 +22,8 @@ from synapse_like.toolkit.db import Database
 from synapse_like.toolkit.randomness import Randomness
 
 logger = logging.getLogger(__name__)
+
+WAKE_PAUSE_MS: Final = 60_000
 
 
 class BackoffFact(Fact):
@@ -64,6 +67,7 @@ class Backoffs:
         self._randomness = randomness
         self._settings = settings
         self._failing: dict[str, Backoff] = {}
+        self._woken_ms: dict[str, int] = {}
         self._writes: Deferred[None] | None = None
         self._unwritten: dict[str, Backoff | None] = {}
 
@@ -95,6 +99,8 @@ class Backoffs:
         if destination in self._failing:
             logger.info("%s answers again", destination)
             self._change(destination, None)
+        if self._woken_ms:
+            self._woken_ms.pop(destination, None)
 
     def failed(self, destination: str, error: MatrixError) -> None:
         """The server did not answer. Failures of requests that were under way together count once."""
@@ -118,9 +124,16 @@ class Backoffs:
         return min(pause_ms, most)
 
     def heard_from(self, destination: str) -> None:
-        """The server has sent us something: if it was left alone, try it again. Cheap."""
+        """The server has sent us something: if it was left alone, try it again. Cheap.
+
+        A server that we hear from but that cannot hear us is tried so once in a while only.
+        """
         backoff = self._failing.get(destination)
-        if backoff is not None and backoff.until_ms > self._clock.now_ms():
+        now_ms = self._clock.now_ms()
+        if backoff is None or backoff.until_ms <= now_ms:
+            return
+        if now_ms - self._woken_ms.get(destination, -WAKE_PAUSE_MS) >= WAKE_PAUSE_MS:
+            self._woken_ms[destination] = now_ms
             self.reset(destination)
 
     def reset(self, destination: str) -> None:

@@ -5,20 +5,21 @@ from dataclasses import dataclass
 
 from synapse_like.toolkit.config import Duration, option
 
+_NOT_NEEDED = (
+    "Known to Synapse's administrators; without effect: a request is not repeated within itself, and what waits for a "
+    "server is tried again as the destination_ keys say."
+)
+
 
 @dataclass(frozen=True)
 class FederationSettings:
     """How patient this server is with others."""
 
     client_timeout: Duration = option(Duration.of("60s"), "How long another server may take for a transaction.")
-    max_short_retry_delay: Duration = option(
-        Duration.of("2s"), "The longest pause between tries of a request that a client waits for."
-    )
-    max_long_retry_delay: Duration = option(
-        Duration.of("60s"), "The longest pause between tries of a request that nobody waits for."
-    )
-    max_short_retries: int = option(3, "How often a request that a client waits for is tried again.")
-    max_long_retries: int = option(10, "How often a request that nobody waits for is tried again.")
+    max_short_retry_delay: Duration = option(Duration.of("2s"), _NOT_NEEDED)
+    max_long_retry_delay: Duration = option(Duration.of("60s"), _NOT_NEEDED)
+    max_short_retries: int = option(3, _NOT_NEEDED)
+    max_long_retries: int = option(10, _NOT_NEEDED)
     destination_min_retry_interval: Duration = option(
         Duration.of("10m"), "How long a server that did not answer is left alone the first time."
     )

@@ -1,5 +1,6 @@
 """EDUs that must arrive: stored with the fact that made them, sent in order, forgotten when they are acknowledged."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -11,9 +12,13 @@ from synapse_like.federation.outbound.sql import stored_edus as sql
 from synapse_like.federation.policy import ServerPolicy
 from synapse_like.rooms.families import USER, UserLog
 from synapse_like.toolkit.clock import Clock
-from synapse_like.toolkit.db import Transaction
+from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.randomness import Randomness
 
+logger = logging.getLogger(__name__)
+
+KEPT_MS: Final = 90 * 24 * 60 * 60 * 1000
+PURGE_SECONDS: Final = 6 * 60 * 60.0
 _COUNTER_BITS: Final = 10
 _PROCESS_BITS: Final = 10
 
@@ -30,7 +35,10 @@ OUTBOX = Stream("outbox", USER, OutboxFact, key="destinations", is_ephemeral=Tru
 class Outbox:
     """Stores EDUs for other servers."""
 
-    def __init__(self, log: UserLog, policy: ServerPolicy, clock: Clock, randomness: Randomness) -> None:
+    def __init__(
+        self, database: Database, log: UserLog, policy: ServerPolicy, clock: Clock, randomness: Randomness
+    ) -> None:
+        self._database = database
         self._log = log
         self._policy = policy
         self._clock = clock
@@ -50,10 +58,12 @@ class Outbox:
         """Store what `rows` gave; in the transaction of whatever made it."""
         sql.add(transaction, rows)
 
-    @staticmethod
-    def id_at(at_ms: int) -> int:
-        """Ids that are smaller were given before this time."""
-        return at_ms << (_COUNTER_BITS + _PROCESS_BITS)
+    async def purge(self) -> None:
+        """Forget what no server has taken for `KEPT_MS`: those servers are gone."""
+        before_id = (self._clock.now_ms() - KEPT_MS) << (_COUNTER_BITS + _PROCESS_BITS)
+        count = await self._database.write(lambda txn: sql.purge(txn, before_id))
+        if count:
+            logger.info("%d EDUs for servers that were away for too long are forgotten", count)
 
     def wake(self, destinations: Iterable[str]) -> None:
         """After the commit: say that there is something for these servers."""

@@ -107,6 +107,15 @@ def test_other_processes_believe_what_they_hear(world: World) -> None:
     assert not other.told, "who is not left alone needs no word"
 
 
+def test_a_server_that_cannot_hear_us_is_not_tried_at_each_word_of_it(world: World) -> None:
+    for _ in range(50):
+        world.backoffs.failed("there", ConnectionFailed())
+        world.backoffs.heard_from("there")
+        world.clock.advance(10)
+    times = [fact.retry_last_ms for fact in world.told if fact.failing_since_ms is not None]
+    assert 5 <= len(times) <= 12
+
+
 def test_a_failing_transaction_is_tried_when_its_time_comes_under_the_same_id(world: World) -> None:
     world.error = ConnectionFailed()
     queue = queue_with(1)

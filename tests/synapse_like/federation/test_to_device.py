@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from synapse_like.federation.edus import EduReception
-from synapse_like.federation.outbound import Sender
+from synapse_like.federation.outbound import Outbox, Sender
+from synapse_like.federation.outbound.outbox import KEPT_MS
+from tests.kit.accounts import move_clock
 from tests.kit.homeserver import TestServer, settings
 from tests.kit.remote_servers import Remotes, start_with_remotes
 
@@ -85,6 +87,21 @@ async def test_messages_come_in_once(server: TestServer, remotes: Remotes) -> No
     await server.caught_up()
     events = (await server.sync(alice, since))["to_device"]["events"]
     assert events == [{"sender": BOB, "type": "m.test", "content": {"text": "hello"}}]
+
+
+async def test_what_nobody_takes_for_months_is_forgotten(server: TestServer, remotes: Remotes) -> None:
+    alice = await server.register("alice")
+    remotes.dead.add("one")
+    await send(server, alice, "old")
+    await remotes.quiet()
+    outbox = server.homeserver.front(Outbox)
+    await outbox.purge()
+    kept = "SELECT id FROM outbound_edus"
+    database = server.homeserver.kit.database
+    assert await database.read(lambda txn: txn.all(kept))
+    move_clock(server, KEPT_MS + 1000)
+    await outbox.purge()
+    assert not await database.read(lambda txn: txn.all(kept))
 
 
 @pytest.mark.config(federation_domain_blocklist=["one"])

@@ -11,6 +11,7 @@ _FIRST = """
     SELECT id, type, content FROM outbound_edus WHERE destination = :destination ORDER BY id LIMIT :bound
 """
 _REMOVE = "DELETE FROM outbound_edus WHERE destination = :destination AND id IN :ids"
+_PURGE = "DELETE FROM outbound_edus WHERE id < :before_id"
 _WAITING = "SELECT DISTINCT destination FROM outbound_edus WHERE shard IN :shards"
 
 
@@ -27,6 +28,11 @@ def first(transaction: Transaction, destination: str, bound: int) -> list[Row]:
 def remove(transaction: Transaction, destination: str, ids: Sequence[int]) -> None:
     """Forget what a server has acknowledged."""
     transaction.run(_REMOVE, destination=destination, ids=list(ids))
+
+
+def purge(transaction: Transaction, before_id: int) -> int:
+    """Forget what nobody has taken for long; how many EDUs."""
+    return transaction.run(_PURGE, before_id=before_id)
 
 
 def waiting(transaction: Transaction, shards: Sequence[int]) -> list[str]:
