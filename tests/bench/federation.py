@@ -33,16 +33,22 @@ async def inbound(bench: Bench) -> None:
 async def _take_in(
     bench: Bench, remotes: Remotes, user: Connection, rooms: list[tuple[str, Member]], name: str
 ) -> None:
-    """Send transactions one after the other, and wait until the last event of every room can be read."""
+    """Send transactions, each when the last event of the one before can be read: a server may answer long before.
+
+    Sent without waiting, they make Synapse throw away what it has queued and ask for it again.
+    """
     transactions: list[list[dict[str, Any]]] = []
+    lasts: list[str] = []
     for number in range(bench.size(40, 8)):
         senders = [rooms[index % len(rooms)][1] for index in range(TRANSACTION)]
         transactions.append([sender.message(f"message {number} {index}") for index, sender in enumerate(senders)])
+        lasts.append(senders[-1].last)
     latencies: list[float] = []
     async with bench.measured(name, len(transactions) * TRANSACTION, latencies):
         for number, pdus in enumerate(transactions):
             transaction_id = f"{number}-{time.time_ns()}"
             await timed(latencies, partial(remotes.send, remotes.names[0], transaction_id, pdus))()
+            await _until_readable(user, rooms[(TRANSACTION - 1) % len(rooms)][0], lasts[number])
         for room, sender in rooms:
             await _until_readable(user, room, sender.last)
 
