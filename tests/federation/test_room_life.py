@@ -9,6 +9,8 @@ from functools import partial
 
 import pytest
 
+from tests.federation.conftest import IS_CONTROL
+from tests.federation.following import Follower, follow
 from tests.federation.sides import (
     VERSIONS,
     Border,
@@ -29,20 +31,24 @@ from tests.federation.sides import (
     wait_for_same_state,
 )
 from tests.kit.client import V3, Client
+from tests.kit.peers import Peer
 
 ROUNDS = int(os.environ.get("SYNAPSE_LIKE_FEDERATION_ROUNDS", "12"))
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_room_of_two_servers(border: Border, version: str) -> None:
+def test_a_room_of_two_servers(border: Border, ours: Peer, version: str) -> None:
     alice, bob, carol = person(border.host, "alice"), person(border.guest, "bob"), person(border.guest, "carol")
+    followers = [Follower(each) for each in (alice, bob, carol) if each.url == ours.url and not IS_CONTROL]
     room_id = _meet(border, alice, bob, version)
-    _talk(alice, bob, room_id)
-    _change_state(alice, bob, room_id)
-    _change_profiles(alice, bob, room_id)
-    _redact(alice, bob, room_id)
+    for step in (_talk, _change_state, _change_profiles, _redact):
+        step(alice, bob, room_id)
+        follow(followers)
     _come_and_go(border, alice, bob, carol, room_id)
     wait_for_same_state(room_id, alice, carol)
+    follow(followers)
+    for follower in followers:
+        assert follower.differences() == []
 
 
 def _meet(border: Border, alice: Client, bob: Client, version: str) -> str:
