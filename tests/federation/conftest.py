@@ -18,9 +18,6 @@ from tests.kit.synapse import NotInstallable, Partner, Synapse
 
 NOT_YET = (
     "test_a_space_of_another_server",
-    "goes_on[ours is host",
-    "beginning[ours is guest",
-    "finds_its_event[ours is guest",
 )
 """Parts of the names of tests whose features our server lacks. They run against a second Synapse only."""
 
