@@ -1,7 +1,7 @@
 """The two sides of a border: ``partner`` is the run's Synapse, ``ours`` our server; tools are in ``tests/kit``.
 
 With ``SYNAPSE_LIKE_CONTROL=1`` in the environment the part of ours is played by a second Synapse, to tell what a test
-expects of servers from what ours does.
+expects of servers from what ours does; with ``SYNAPSE_LIKE_FEDERATION_CLUSTER=1`` by a cluster of our processes.
 """
 
 import os
@@ -13,15 +13,12 @@ import pytest
 
 from tests.federation.sides import Border
 from tests.kit import synapse
+from tests.kit.cluster_peer import ClusterPeer
 from tests.kit.peers import Peer, open_peer, running
 from tests.kit.synapse import NotInstallable, Partner, Synapse
 
-NOT_YET = (
-    "test_a_space_of_another_server",
-)
-"""Parts of the names of tests whose features our server lacks. They run against a second Synapse only."""
-
 _LOG_STARTED_AT = pytest.StashKey[int]()
+IS_CLUSTER = os.environ.get("SYNAPSE_LIKE_FEDERATION_CLUSTER") == "1"
 IS_CONTROL = os.environ.get("SYNAPSE_LIKE_CONTROL") == "1"
 
 
@@ -30,8 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.timeout(300))
-            if not IS_CONTROL and any(part in item.nodeid for part in NOT_YET):
-                item.add_marker(pytest.mark.skip("our server does not federate that far yet"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -69,6 +64,8 @@ def open_ours(folder: Path, kind: str = "postgresql", **options: Any) -> Peer:
     """Return our server, or a second Synapse in its part; not yet started."""
     if IS_CONTROL:
         return Synapse(folder, {"name": "sqlite3", "args": {"database": str(folder / "homeserver.db")}}, **options)
+    if IS_CLUSTER:
+        return ClusterPeer(folder)
     return open_peer(kind, folder, **options)
 
 

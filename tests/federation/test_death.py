@@ -1,43 +1,18 @@
 """Our process is killed while transactions come in and go out: nothing is lost, nothing is there twice."""
 
-import threading
-from itertools import count
 from pathlib import Path
 
 import pytest
 
 from tests.federation.conftest import open_ours
 from tests.federation.sides import join, person, wait_for_bodies, wait_for_same_state
-from tests.kit.client import Client
+from tests.federation.talking import Talker
 from tests.kit.peers import running
 from tests.kit.synapse import Partner
 from tests.walks.senders import Crowd, Sender
 
 KILLS = 2
 MESSAGES_BETWEEN = 15
-
-
-class Talker:
-    """One at the partner who talks until told to stop, and what was said."""
-
-    def __init__(self, client: Client, room_id: str) -> None:
-        self.said: set[str] = set()
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._talk, args=(client, room_id), daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Say nothing more."""
-        self._is_over.set()
-        self._thread.join(60)
-
-    def _talk(self, client: Client, room_id: str) -> None:
-        for number in count():
-            if self._is_over.wait(0.02):  # about as fast as people in a lively room
-                return
-            text = f"{client.user_id} {number}"
-            client.send(room_id, text, text)
-            self.said.add(text)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -58,9 +33,9 @@ def test_a_killed_server_loses_and_repeats_nothing(partner: Partner, tmp_path: P
             ours.start()
             if sender.doubtful is not None:
                 sender.send(sender.doubtful)
-        talker.stop()
+        said = talker.stop()
         alice.send(room_id, "all said", "end")
-        said = {*talker.said, *(sender.text(number) for number in sender.acknowledged), "all said"}
+        said |= {*(sender.text(number) for number in sender.acknowledged), "all said"}
         for client in (alice, bob):
             wait_for_bodies(client, room_id, said)
         wait_for_same_state(room_id, alice, bob)

@@ -38,8 +38,13 @@ ROUNDS = int(os.environ.get("SYNAPSE_LIKE_FEDERATION_ROUNDS", "12"))
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_room_of_two_servers(border: Border, ours: Peer, version: str) -> None:
+    walk(border, version, "" if IS_CONTROL else ours.url)
+
+
+def walk(border: Border, version: str, followed_url: str) -> None:
+    """The whole life of a room; clients of one server follow along by /sync, and then know what new ones are told."""
     alice, bob, carol = person(border.host, "alice"), person(border.guest, "bob"), person(border.guest, "carol")
-    followers = [Follower(each) for each in (alice, bob, carol) if each.url == ours.url and not IS_CONTROL]
+    followers = [Follower(each) for each in (alice, bob, carol) if each.url == followed_url]
     room_id = _meet(border, alice, bob, version)
     for step in (_talk, _change_state, _change_profiles, _redact):
         step(alice, bob, room_id)
