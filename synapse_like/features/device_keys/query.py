@@ -36,6 +36,8 @@ class KeyQuery:
 
     def is_local(self, user_id: str) -> bool:
         """Whether this is a user of ours. Raises InvalidParam for what is no user id."""
+        if user_id.startswith("@") and user_id.partition(":")[2] == self._server_name:
+            return True  # an odd id finds nothing, as nobody has it
         return parse_user_id(user_id)[1] == self._server_name
 
     async def published(self, user_ids: Sequence[str]) -> dict[str, Published]:

@@ -1,10 +1,13 @@
 """What happens to one-time keys, and the values around it."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from replication.streams import Fact
+
+MAX_UPLOADED: Final = 500
+"""How many keys one request may bring."""
 
 
 class Key(msgspec.Struct, frozen=True, gc=False, array_like=True):

@@ -2,13 +2,11 @@
 
 from typing import Any, Final
 
-from synapse_like.features.one_time_keys.facts import Key
+from synapse_like.features.one_time_keys.facts import MAX_UPLOADED, Key
 from synapse_like.matrix.canonical_json import canonical_json
 from synapse_like.matrix.errors import InvalidParam, TooLarge
 from synapse_like.toolkit.http.texts import checked_text
 
-MAX_UPLOADED: Final = 500
-"""How many keys one request may bring."""
 MAX_STOCK: Final = 2000
 """How many keys of one algorithm a device may have."""
 _MAX_NAME: Final = 255

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Sequence
 import orjson
 
 from replication.ports import Row, Transaction
-from synapse_like.features.one_time_keys.facts import Key, Stock
+from synapse_like.features.one_time_keys.facts import MAX_UPLOADED, Key, Stock
+
+_PLACE_BITS = (MAX_UPLOADED - 1).bit_length()
+"""The keys of one upload have places that differ in so many bits; a number in front of them fits into 64 bits."""
 
 Device = tuple[str, str]
 Wanted = tuple[str, str, str]
@@ -17,7 +20,6 @@ _EXISTING = """
 """
 _ADD = """
     INSERT INTO one_time_keys (user_id, device_id, algorithm, key_id, place, json) VALUES :rows
-    ON CONFLICT (user_id, device_id, algorithm, key_id) DO NOTHING
 """
 _SET_FALLBACKS = """
     INSERT INTO fallback_keys (user_id, device_id, algorithm, key_id, json, is_used) VALUES :rows
@@ -27,18 +29,17 @@ _SET_FALLBACKS = """
 """
 _TAKE = """
     WITH wanted (user_id, device_id, algorithm) AS (VALUES :rows)
-    DELETE FROM one_time_keys WHERE (user_id, device_id, algorithm, key_id) IN (
-        SELECT w.user_id, w.device_id, w.algorithm, (SELECT n.key_id FROM one_time_keys n
-            WHERE n.user_id = w.user_id AND n.device_id = w.device_id AND n.algorithm = w.algorithm
-            ORDER BY n.place, n.key_id LIMIT 1)
+    DELETE FROM one_time_keys WHERE (user_id, device_id, algorithm, place) IN (
+        SELECT w.user_id, w.device_id, w.algorithm, (SELECT min(n.place) FROM one_time_keys n
+            WHERE n.user_id = w.user_id AND n.device_id = w.device_id AND n.algorithm = w.algorithm)
         FROM wanted w)
     RETURNING user_id, device_id, algorithm, key_id, json
 """
 _TAKE_SEVERAL = """
     DELETE FROM one_time_keys WHERE user_id = :user_id AND device_id = :device_id AND algorithm = :algorithm
-        AND key_id IN (SELECT n.key_id FROM one_time_keys n
+        AND place IN (SELECT n.place FROM one_time_keys n
             WHERE n.user_id = :user_id AND n.device_id = :device_id AND n.algorithm = :algorithm
-            ORDER BY n.place, n.key_id LIMIT :amount)
+            ORDER BY n.place LIMIT :amount)
     RETURNING user_id, device_id, algorithm, key_id, json
 """
 _FALLBACKS = """
@@ -112,9 +113,11 @@ def existing(transaction: Transaction, user_id: str, device_id: str, key_ids: Se
     return [Key(*row) for row in rows]
 
 
-def add(transaction: Transaction, user_id: str, device_id: str, keys: Iterable[Key], place: int) -> None:
-    """Store new one-time keys."""
-    transaction.rows(_ADD, [(user_id, device_id, key.algorithm, key.key_id, place, key.json) for key in keys])
+def add(transaction: Transaction, user_id: str, device_id: str, keys: Iterable[Key], number: int) -> None:
+    """Store new one-time keys, behind those that were stored with smaller numbers."""
+    first = number << _PLACE_BITS
+    rows = [(user_id, device_id, key.algorithm, key.key_id, first + at, key.json) for at, key in enumerate(keys)]
+    transaction.rows(_ADD, rows)
 
 
 def set_fallbacks(transaction: Transaction, user_id: str, device_id: str, keys: Iterable[Key]) -> None:

@@ -126,9 +126,14 @@ class ToDevice:
         """Of users of ours, and of others. Raises InvalidParam."""
         if sum(len(devices) for devices in contents.values()) > MAX_MESSAGES:
             raise InvalidParam(f"At most {MAX_MESSAGES} messages may be sent at once")
-        local = {user_id for user_id in contents if parse_user_id(user_id)[1] == self._server_name}
-        remote = {user_id: devices for user_id, devices in contents.items() if user_id not in local}
-        return {user_id: contents[user_id] for user_id in local}, remote
+        local, remote = {}, {}
+        for user_id, devices in contents.items():
+            if user_id.startswith("@") and user_id.partition(":")[2] == self._server_name:
+                local[user_id] = devices  # an odd id finds nobody
+            else:
+                parse_user_id(user_id)
+                remote[user_id] = devices
+        return local, remote
 
 
 def _rendered(sender: str, kind: str, contents: Mapping[str, Any]) -> Messages:

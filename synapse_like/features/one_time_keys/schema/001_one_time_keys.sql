@@ -1,4 +1,5 @@
--- Keys that are given out once. place: the order in which they are given out (all keys of an upload have the same).
+-- Keys that are given out once, in the order of their places. Ids are unique too: who adds keys has looked, and holds the
+-- user's lock; a second index would double what an upload costs.
 CREATE TABLE one_time_keys (
     user_id TEXT NOT NULL,
     device_id TEXT NOT NULL,
@@ -6,11 +7,8 @@ CREATE TABLE one_time_keys (
     key_id TEXT NOT NULL,
     place BIGINT NOT NULL,
     json TEXT NOT NULL,
-    PRIMARY KEY (user_id, device_id, algorithm, key_id)
+    PRIMARY KEY (user_id, device_id, algorithm, place)
 );
-
--- "Which key of this device is given out next?"
-CREATE INDEX one_time_keys_by_place ON one_time_keys (user_id, device_id, algorithm, place, key_id);
 
 -- The key that is given out, again and again, when there is no other.
 CREATE TABLE fallback_keys (
