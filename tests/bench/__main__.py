@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from tests.bench import cluster, fan_out, paths, side_by_side, state_history
+from tests.bench import cluster, fan_out, paths, rooms_of_others, side_by_side, state_history
 
 Main = Callable[[Sequence[str]], int]
 
@@ -11,6 +11,10 @@ COMMANDS: dict[str, tuple[Main, str]] = {
     "cluster": (cluster.main, "the hot paths in a cluster: CPU per kind of process, the hop, idle memory"),
     "fan-out": (fan_out.main, "events to 200 other servers: CPU milliseconds per event and server"),
     "paths": (paths.main, "what the hot paths cost: CPU milliseconds per operation"),
+    "rooms-of-others": (
+        rooms_of_others.main,
+        "joining a room of 5,000 members, resolving forks of large states: CPU milliseconds",
+    ),
     "side-by-side": (
         side_by_side.main,
         "Synapse and this server in turn: costs, latency, bytes, memory, and the ratio",
