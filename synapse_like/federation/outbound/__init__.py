@@ -7,6 +7,7 @@
 * `catch_up`   what a server gets that was away
 * `sender`     taking shards over, storing how far they are
 * `outbox`     EDUs that must arrive
+* `metrics`    what there is to see of it
 """
 
 from synapse_like.federation.authentication import SignatureAuthenticator
@@ -19,6 +20,7 @@ from synapse_like.federation.outbound.delivery import Delivery
 from synapse_like.federation.outbound.effect import note_servers
 from synapse_like.federation.outbound.families import DESTINATION
 from synapse_like.federation.outbound.follower import Follower
+from synapse_like.federation.outbound.metrics import METRICS, watch_sending
 from synapse_like.federation.outbound.outbox import OUTBOX, PURGE_SECONDS, Outbox
 from synapse_like.federation.outbound.queues import Queues
 from synapse_like.federation.outbound.sender import LOOK_SECONDS, SAVE_SECONDS, Sender
@@ -53,6 +55,7 @@ def build(kit: Kit, rooms: Rooms, federation: Federation, authenticator: Signatu
     )
     catch_up = CatchUp(kit.database, rooms.reader, kit.server_name)
     sender = Sender(queues, follower, delivery, catch_up, backoffs, kit.database, kit.clock)
+    watch_sending(kit.metrics, queues, delivery, backoffs)
     rooms.reader.subscribe(OUTBOX, sender.take_outbox)
     rooms.reader.subscribe(BACKOFFS, backoffs.take)
     return Built(
@@ -75,4 +78,5 @@ FEATURE = Feature(
     package=__name__,
     configs=(SendingConfig,),
     families=(DESTINATION,),
+    metrics=METRICS,
 )

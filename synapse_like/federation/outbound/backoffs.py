@@ -71,6 +71,10 @@ class Backoffs:
         self._writes: Deferred[None] | None = None
         self._unwritten: dict[str, Backoff | None] = {}
 
+    def __len__(self) -> int:
+        """How many servers do not answer."""
+        return len(self._failing)
+
     async def start(self) -> None:
         """Read which servers do not answer."""
         for row in await self._database.read(sql.failing):

@@ -6,6 +6,7 @@ from synapse_like.federation.errors import RemoteError
 from synapse_like.federation.outbound import Backoffs, Sender
 from tests.kit.homeserver import TestServer
 from tests.kit.remote_servers import Remotes, let_lag, member
+from tests.synapse_like.test_observed import scraped
 
 PATIENCE = {
     "destination_min_retry_interval": "200ms",
@@ -205,3 +206,21 @@ async def test_nothing_is_sent_if_federation_is_off(server: TestServer, remotes:
     await server.send(alice, room_id)
     await server.caught_up()
     assert not remotes.tries
+
+
+async def test_how_sending_goes_is_shown(server: TestServer, remotes: Remotes) -> None:
+    alice, room_id = await alice_with(server, "@bob:one", "@dan:two")
+    await remotes.quiet()
+    before = await scraped(server)
+    remotes.hold("one")
+    for number in range(3):
+        await server.send(alice, room_id, f"message {number}")
+    await server.caught_up()
+    during = await scraped(server)
+    assert during["federation_queues",] >= 1
+    assert during["federation_pdus_waiting",] >= 2
+    remotes.release("one")
+    await remotes.quiet()
+    after = await scraped(server)
+    assert after["federation_transactions_sent_total",] >= before["federation_transactions_sent_total",] + 3
+    assert after["federation_pdus_waiting",] == after["federation_servers_lagging",] == 0
