@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("scenarios", nargs="*", choices=[*SCENARIOS, []], help="which (all if none is named)")
     parser.add_argument("--size", choices=SCALES, default="quick", help="quick is some minutes, full is hours")
     parser.add_argument("--scale", type=float, help="a size between those")
-    parser.add_argument("--output", type=Path, help="a folder for table.md, numbers.json and plot.svg")
+    parser.add_argument("--output", type=Path, help="a folder for table.md, numbers.json, plot.svg and growth.svg")
     return parser
 
 
@@ -165,4 +165,5 @@ def _write(folder: Path | None, facts: dict[str, str], benches: dict[str, Bench]
     }
     (folder / "numbers.json").write_text(json.dumps({"facts": facts, **numbers}, indent=1))
     (folder / "plot.svg").write_text(plot.ratios(pairs(benches), f"{THEIRS} / {OURS}, CPU per operation"))
+    (folder / "growth.svg").write_text(plot.growth(pairs(benches), (OURS, THEIRS)))
     print(f"written to {folder}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.bench import side_by_side
 from tests.bench.measuring import Bench, Row
-from tests.bench.plot import ratios
+from tests.bench.plot import growth, ratios
 from tests.bench.side_by_side import OURS, THEIRS
 from tests.kit.server import Server
 
@@ -42,3 +42,15 @@ def test_the_plot_has_two_bars_for_each_operation(tmp_path: Path) -> None:
     texts = [each.text for each in drawing.findall(f"{space}text")]
     assert {"send", "who <am> I", "20.0 x", "a title"} <= set(texts)
     assert ratios([], "nothing").startswith("<svg")
+
+
+def test_growth_is_drawn_as_a_curve_for_each_server() -> None:
+    sizes = (10, 1000)
+    pairs = [(_row(f"growth: send, {size:,} members", 0.5), _row("", size / 10)) for size in sizes]
+    drawing = ElementTree.fromstring(growth([*pairs, (_row("send", 1), _row("send", 2))], (OURS, THEIRS)))
+    ours, theirs = drawing.findall(".//{http://www.w3.org/2000/svg}polyline")
+    heights = [[float(point.split(",")[1]) for point in each.attrib["points"].split()] for each in (ours, theirs)]
+    assert heights[0][0] == heights[0][1]
+    assert heights[1][0] > heights[1][1], "what costs more stands higher"
+    assert {"send, by members", "10", "1,000"} <= {each.text for each in drawing.iter()}
+    assert growth([], (OURS, THEIRS)).startswith("<svg")
