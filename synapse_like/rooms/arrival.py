@@ -87,6 +87,9 @@ class Arrivals:
         Raises AuthError if the state that we were told does not allow the join.
         """
         async with self._turns.hold(arrival.room_id):
+            await self._placement.write(
+                lambda txn: sql.correct_version(txn, arrival.room_id, arrival.version.identifier)
+            )
             room = await self.identity_of(arrival.room_id, arrival.version)
             stored = await self._outliers.store(room, [*arrival.auth_chain, *arrival.state])
             state = {e.key: stored[e.event_id] for e in arrival.state if e.event_id in stored and e.is_state}

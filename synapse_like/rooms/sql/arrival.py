@@ -13,10 +13,27 @@ _FORGET = (
     "DELETE FROM current_state WHERE room_nid = :room_nid",
     "DELETE FROM members WHERE room_nid = :room_nid AND is_local = 0",
 )
+_VERSION = "UPDATE rooms SET room_version = :version WHERE room_nid = :room_nid"
+_FORGET_HEARSAY = (
+    "DELETE FROM members WHERE room_nid = :room_nid",
+    "DELETE FROM events WHERE room_nid = :room_nid",
+)
 _COUNT = "SELECT count(*) FROM current_state WHERE room_nid = :room_nid"
 
 room = numbers_sql.room
 """A room's number, version and shard."""
+
+
+def correct_version(transaction: Transaction, room_id: str, version: str) -> None:
+    """Believe the servers of a room about its version, not whoever invited: what we have of it by another version, and
+    never as a room that was live here, is forgotten.
+    """
+    known = room(transaction, room_id)
+    if known is None or known[1] == version or transaction.one(_HAS_HEAD, room_nid=known[0]) is not None:
+        return
+    for statement in _FORGET_HEARSAY:
+        transaction.run(statement, room_nid=known[0])
+    transaction.run(_VERSION, version=version, room_nid=known[0])
 
 
 def forget_attempt(transaction: Transaction, room_nid: int) -> None:

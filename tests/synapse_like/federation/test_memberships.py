@@ -5,8 +5,10 @@ from urllib.parse import quote
 
 import pytest
 
+from synapse_like.matrix.room_versions import room_version
 from tests.kit.homeserver import TestServer
 from tests.kit.pair import Pair, pair
+from tests.kit.stranger import Stranger
 
 __all__ = ["pair"]
 
@@ -234,3 +236,28 @@ async def test_a_room_closed_to_others_invites_nobody_of_them(pair: Pair) -> Non
 
 def _state(kind: str, content: dict[str, Any]) -> dict[str, Any]:
     return {"type": kind, "state_key": "", "content": content}
+
+
+async def test_an_invite_that_lies_about_the_version_does_not_close_the_room(pair: Pair) -> None:
+    """Anybody can claim that a room is of some version; the join goes by what the room's servers say."""
+    p = await people(pair)
+    room_id = await p.one.create_room(p.alice, preset="public_chat", room_version="11")
+    stranger = Stranger(pair)
+    pdu: dict[str, Any] = {
+        "type": "m.room.member",
+        "sender": stranger.user_id,
+        "state_key": BOB,
+        "room_id": room_id,
+        "content": {"membership": "invite"},
+        "origin_server_ts": 1,
+        "depth": 1,
+        "event_id": "$lie:three",
+        "prev_events": [["$x:three", {"sha256": "x"}]],
+        "auth_events": [],
+    }
+    body = {"room_version": "1", "event": stranger.sign(pdu, room_version("1")), "invite_room_state": []}
+    path = f"/_matrix/federation/v2/invite/{quote(room_id)}/$lie:three"
+    assert (await stranger.ask(p.two, path, "PUT", body))[0] == 200
+    assert (await p.memberships(room_id, BOB))[1] == "invite"
+    await p.do(p.two, p.bob, "join", room_id, via="one")
+    assert await p.memberships(room_id, BOB) == ("join", "join")
