@@ -106,10 +106,13 @@ class Follower:
     # -- intake --------------------------------------------------------------------------------------------------------
 
     def _take_events(self, facts: Sequence[EventFact]) -> None:
-        if self._queues.shards:
-            for fact in facts:
-                if fact.members or is_ours_to_send(fact.event, fact.kind, fact.extras, self._server_name):
-                    self._inbox.append(fact)
+        if not self._queues.shards:
+            return
+        for fact in facts:
+            if not fact.members and not self._inbox and not self._is_working and self._servers.is_alone(fact):
+                continue
+            if fact.members or is_ours_to_send(fact.event, fact.kind, fact.extras, self._server_name):
+                self._inbox.append(fact)
 
     def _taker(self, source: EduSource) -> Callable[[Sequence[Any]], None]:
         concerns = source.concerns

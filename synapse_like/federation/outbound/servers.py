@@ -47,6 +47,11 @@ class RoomServers:
         self._rooms.move_to_end(fact.room_id)
         return present.servers
 
+    def is_alone(self, fact: EventFact) -> bool:
+        """Whether it is known that no other server was in the room before an event."""
+        present = self._rooms.get(fact.room_id)
+        return present is not None and not present.servers and present.since <= fact.number
+
     def take(self, fact: EventFact) -> None:
         """Move a room past an event."""
         present = self._rooms.get(fact.room_id)
