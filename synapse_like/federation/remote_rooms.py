@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 
 from synapse_like.federation.client import FederationClient, path_of
 from synapse_like.federation.pdus import PduReader, ids_in
@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 V1: Final = "/_matrix/federation/v1"
 _MEGABYTE: Final = 1024 * 1024
+_LARGEST_STATE: Final = 128 * _MEGABYTE
+_LARGE_AT_ONCE: Final = 2
+"""How many whole states are fetched at once: each may be large, and a server can make us fetch them."""
 _MOST_IDS: Final = 200_000
 _MOST_EVENTS: Final = 100_000
 _AT_ONCE: Final = 10
@@ -43,6 +46,7 @@ class RemoteRooms:
 
     def __init__(self, client: FederationClient, reader: PduReader) -> None:
         self._client = client
+        self._large = DeferredSemaphore(_LARGE_AT_ONCE)
         self.reader = reader
 
     async def missing_events(
@@ -64,11 +68,15 @@ class RemoteRooms:
     async def state(self, server: str, room: RoomHere, event_id: str) -> list[Event]:
         """The state before an event, and the auth chain of it, as events."""
         path = path_of(f"{V1}/state", room.room_id)
-        answer = await self._client.get(
-            server, path, {"event_id": event_id}, limit_bytes=256 * _MEGABYTE, timeout_s=120.0
-        )
-        pdus = [*_list(answer, "pdus"), *_list(answer, "auth_chain")][:_MOST_EVENTS]
-        return await self._events(pdus, room)
+        await self._large.acquire()
+        try:
+            answer = await self._client.get(
+                server, path, {"event_id": event_id}, limit_bytes=_LARGEST_STATE, timeout_s=120.0
+            )
+            pdus = [*_list(answer, "pdus"), *_list(answer, "auth_chain")][:_MOST_EVENTS]
+            return await self._events(pdus, room)
+        finally:
+            self._large.release()
 
     async def event(self, server: str, room: RoomHere, event_id: str) -> Event | None:
         """One event, if that server gives it to us."""
