@@ -24,6 +24,7 @@ from synapse_like.federation.outbound.sql import destinations as sql
 from synapse_like.federation.outbound.sql import stored_edus
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.outages import OUTAGES
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,10 @@ class Sender:
 
     async def gave(self, family: Family, shards: Sequence[int]) -> None:
         """Stop sending to the destinations of these shards."""
-        await self.save(is_forced=True)
+        try:
+            await self.save(is_forced=True)
+        except OUTAGES as error:
+            logger.warning("how far other servers have come is not stored; some will hear things again: %s", error)
         gone = self.queues.gave(shards)
         await self.delivery.stop(gone)
         for queue in gone:
