@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from synapse_like.rooms.families import ROOM, fresh_shard
 from tests.kit.cluster import PROXY, Cluster
 from tests.kit.server import watched
 from tests.workers.routes.corpus import corpus
@@ -37,6 +38,34 @@ def test_the_kind_that_a_url_is_for_answers_it(tmp_path: Path) -> None:
     assert wrong == []
     assert {status for status in statuses if status >= 500} <= {501, 502}, sorted(set(statuses))
     assert {kind for kind, _, _ in answers} == set(EACH_ONCE) - {"main"}
+
+
+@pytest.mark.timeout(300)
+def test_what_is_sent_to_a_room_goes_to_the_process_that_owns_it(tmp_path: Path) -> None:
+    with watched(Cluster(tmp_path, "tcp", {"event_writer": 2, "sync": 1, "client": 1})) as server:
+        assert isinstance(server, Cluster)
+        alice = server.register("alice")
+        rooms = [alice.create_room() for _ in range(12)]
+        owners = {room_id: f"event_writer{n % 2}" for n, room_id in enumerate(rooms)}
+
+        def is_settled() -> bool:
+            nonlocal owners
+            text = (tmp_path / "owners.map").read_text()
+            by_shard = dict(line.split() for line in text.splitlines())
+            owners = {room_id: by_shard[str(fresh_shard(ROOM, room_id))] for room_id in rooms}
+            return set(by_shard.values()) == {"event_writer1", "event_writer2"}
+
+        eventually(is_settled)
+        for room_id in rooms:
+            alice.send(room_id, "hello", "1")
+        eventually(lambda: len(_senders(server)) == len(rooms))
+        assert _senders(server) == [owners[room_id] for room_id in rooms]
+
+
+def _senders(server: Cluster) -> list[str]:
+    """Which process each send went to."""
+    found = (_LINE.search(line) for line in server.log_of(PROXY).splitlines())
+    return [line[2] for line in found if line and "/send/" in line[4]]
 
 
 def _answers(server: Cluster) -> list[tuple[str, str, str]]:

@@ -8,21 +8,27 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from synapse_like.toolkit.db.errors import DatabaseError
 from tests.kit import dies_with_parent, ports, postgres, proxies, redis
 from tests.kit.client import Client
 from tests.kit.server import ROOT, START_TIMEOUT_SECONDS, STOP_TIMEOUT_SECONDS, Server, watched
 from workers.kinds import KINDS, MAIN
 from workers.routes.command import render
+from workers.routes.owners import OwnersMap, empty_map
+from workers.routes.plan import Owners
 from workers.routes.upstreams import Address
 from workers.supervisor.layout import LOOPBACK, Place, upstreams_of
+from workers.supervisor.supervisor import TELL_SECONDS
 
 BUSES = ("redis", "tcp")
 PROCESSES: Mapping[str, int] = {"event_writer": 2, "sync": 2, "client": 2}
@@ -48,11 +54,18 @@ class Cluster(Server):
         super().__init__(folder, {"name": "psycopg2", "args": arguments}, more)
         self.places: dict[str, Place] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._telling: threading.Thread | None = None
         for kind in KINDS:
             for number in range(1, (1 if kind is MAIN else counts.get(kind.name, 0)) + 1):
                 name = kind.name if kind is MAIN else f"{kind.name}{number}"
                 self.places[name] = Place(kind, name, _claimed(), _claimed())
-        text = render("haproxy", upstreams_of(list(self.places.values())), [Address(LOOPBACK, self.port)])
+        owners = Owners(folder / "owners.map", folder / "proxy.sock")
+        owners.path.write_text(empty_map())
+        self._owners = OwnersMap(
+            {key: value for key, value in arguments.items() if not key.startswith("cp_")}, owners.path, owners.commands
+        )
+        listen = [Address(LOOPBACK, self.port)]
+        text = render("haproxy", upstreams_of(list(self.places.values())), listen, owners=owners)
         (folder / "haproxy.cfg").write_text(text)
 
     def names(self, kind: str) -> list[str]:
@@ -93,6 +106,9 @@ class Cluster(Server):
         while not self._is_served():
             assert time.monotonic() < deadline, self.log_text()[-6000:]
             time.sleep(0.05)
+        if self._telling is None:
+            self._telling = threading.Thread(target=self._tell_proxy, daemon=True)
+            self._telling.start()
 
     def is_ready(self, name: str) -> bool:
         """Whether a process wants requests."""
@@ -153,6 +169,14 @@ class Cluster(Server):
             process.kill()
             process.wait()
             raise RuntimeError(f"{name} did not stop:\n{self.log_of(name)[-6000:]}") from None
+
+    def _tell_proxy(self) -> None:
+        """Tell the proxy who owns which rooms, as the cluster command does, until it is gone."""
+        while PROXY in self._running:
+            with suppress(OSError, DatabaseError):
+                self._owners.refresh()
+            time.sleep(TELL_SECONDS)
+        self._telling = None
 
     def _is_served(self) -> bool:
         """Whether the proxy has seen that every kind is well: nothing falls back to main any more."""

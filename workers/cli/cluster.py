@@ -22,6 +22,8 @@ from workers.cli.quick_start import addresses_of, agrees
 from workers.cli.serving import Serving
 from workers.kinds import KINDS, MAIN
 from workers.routes.command import render
+from workers.routes.owners import OwnersMap, empty_map
+from workers.routes.plan import Owners
 from workers.routes.upstreams import Address
 from workers.settings import load_settings
 from workers.supervisor.child import Spec
@@ -147,11 +149,13 @@ def _plan(
     data: Path, configs: list[str], settings: Config, found: list[Place], public: list[Address], wants_proxy: bool
 ) -> tuple[Plan, str]:
     """What to run, and in words what takes requests."""
-    proxy, entry = None, "main takes all requests"
+    proxy, tell_proxy, entry = None, None, "main takes all requests"
     if wants_proxy:
         try:
             program = find_haproxy().path
-            proxy = partial(_proxy, program, data, found, public)
+            owners = Owners((data / "run" / "owners.map").resolve(), (data / "run" / "proxy.sock").resolve())
+            proxy = partial(_proxy, program, data, found, public, owners)
+            tell_proxy = OwnersMap(settings[DatabaseConfig].database.arguments, owners.path, owners.commands).refresh
             entry = f"behind HAProxy ({find_haproxy().origin})"
         except NoProgram as error:
             entry = f"main takes all requests, since {error}"
@@ -167,6 +171,7 @@ def _plan(
         database=ours if database.get("host") == ours["host"] else None,
         has_redis=_has_own_redis(configs, data),
         proxy=proxy,
+        tell_proxy=tell_proxy,
     )
     return plan, entry
 
@@ -175,10 +180,11 @@ def _command_of(configs: list[str], place: Place) -> list[str]:
     return place.command(PROGRAM, [str(Path(path).resolve()) for path in configs])
 
 
-def _proxy(program: Path, data: Path, found: list[Place], public: list[Address]) -> Spec:
+def _proxy(program: Path, data: Path, found: list[Place], public: list[Address], owners: Owners) -> Spec:
     """Write HAProxy's configuration; how to run it."""
     path = (data / "run" / "haproxy.cfg").resolve()
-    path.write_text(render("haproxy", upstreams_of(found), public))
+    owners.path.write_text(empty_map())
+    path.write_text(render("haproxy", upstreams_of(found), public, owners=owners))
     return Spec("proxy", [str(program), "-db", "-f", str(path)])
 
 

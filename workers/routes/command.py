@@ -7,7 +7,7 @@ from typing import Final
 
 from workers.map import endpoints
 from workers.routes import envoy, haproxy, nginx, table
-from workers.routes.plan import Plan, make_plan
+from workers.routes.plan import Owners, Plan, make_plan
 from workers.routes.upstreams import Address, BadUpstream, Upstreams, address_from, read_upstreams
 
 FORMATS: Final[Mapping[str, Callable[[Plan], str]]] = {
@@ -44,9 +44,15 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     command.set_defaults(run=_run)
 
 
-def render(form: str, upstreams: Upstreams, listen: Sequence[Address], health: str = DEFAULT_HEALTH) -> str:
+def render(
+    form: str,
+    upstreams: Upstreams,
+    listen: Sequence[Address],
+    health: str = DEFAULT_HEALTH,
+    owners: Owners | None = None,
+) -> str:
     """The configuration of a proxy."""
-    plan = make_plan((endpoint for _, endpoint in endpoints()), upstreams, listen, health)
+    plan = make_plan((endpoint for _, endpoint in endpoints()), upstreams, listen, health, owners)
     return FORMATS[form](plan)
 
 

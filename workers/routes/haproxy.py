@@ -6,6 +6,7 @@ processes share requests by a consistent hash of the key, or in turn if there is
 
 from collections.abc import Callable, Iterator
 
+from synapse_like.rooms.families import ROOM
 from synapse_like.toolkit.http.endpoint import DEFAULT_LIMIT_BYTES, Balance, Timeout
 from workers.kinds import MAIN, Kind
 from workers.routes.flows import REPEATED_METHODS, REST, Flow
@@ -28,7 +29,7 @@ _HEAD = """\
 
 global
     log stdout format raw daemon
-    # maxconn follows from the limit of open files (`ulimit -n`): two per request that is waiting.
+{commands}    # maxconn follows from the limit of open files (`ulimit -n`): two per request that is waiting.
 
 defaults
     mode http
@@ -69,6 +70,7 @@ frontend matrix
 """
 
 _ROOM = rf"""path,'regsub("^.*?/{ROOM_KEY}.*$","\1")'"""
+_WHOLE_ROOM = r"""path,'regsub("^.*?/((?:!|%21)[^/]*).*$","\1")'"""
 _ORIGIN = r"""req.fhdr(authorization),'regsub("^.*[ ,]origin=\"?([^\",]+).*$","\1",i)'"""
 _CORS = "hdr Access-Control-Allow-Origin *"
 
@@ -94,7 +96,9 @@ def render(plan: Plan) -> str:
 
 
 def _frontend(plan: Plan) -> Iterator[str]:
+    commands = f"    stats socket {plan.owners.commands} mode 600 level admin\n" if plan.owners else ""
     yield _HEAD.format(
+        commands=commands,
         patience=REST.timeout.value,
         queue=QUEUE_SECONDS,
         busy=_quoted(OVERLOADED),
@@ -108,6 +112,7 @@ def _frontend(plan: Plan) -> Iterator[str]:
         yield from _recognition(flow)
     yield from _kinds(plan)
     yield from _keys(plan)
+    yield from _owners(plan)
     yield from _patience(plan)
     yield from _limits(plan)
     yield from _choice(plan)
@@ -146,6 +151,20 @@ def _keys(plan: Plan) -> Iterator[str]:
     if names := _names(plan, lambda flow: flow.treatment.balance is Balance.ORIGIN):
         yield "    # another server by the name that it signs with."
         yield f"    http-request set-var(txn.key) {_ORIGIN} if {{ var(txn.flow) -m str {names} }}"
+
+
+def _owners(plan: Plan) -> Iterator[str]:
+    """The owner of a room, for requests that its owner answers."""
+    names = _names(plan, lambda flow: _is_for_owners(flow))
+    if plan.owners is None or not names:
+        return
+    yield "\n    # Who owns the room, as the database says: asked first, so that nobody has to pass the request on"
+    owner = f"{_WHOLE_ROOM},url_dec,crc32,mod({ROOM.shards}),map({plan.owners.path})"
+    yield f"    http-request set-var(txn.owner) {owner} if {{ var(txn.flow) -m str {names} }}"
+
+
+def _is_for_owners(flow: Flow) -> bool:
+    return flow.treatment.balance is Balance.ROOM and ROOM in flow.treatment.kind.owns
 
 
 def _patience(plan: Plan) -> Iterator[str]:
@@ -198,6 +217,8 @@ def _backends(plan: Plan) -> Iterator[str]:
     for kind in plan.upstreams.kinds:
         most = plan.most_requests(kind)
         yield _BACKEND.format(name=kind.name, purpose=kind.purpose, health=plan.health, most=most).rstrip("\n")
+        if plan.owners is not None and ROOM in kind.owns:
+            yield "    use-server %[var(txn.owner)] if { var(txn.owner) -m found }"
         yield from _servers(plan, kind)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from synapse_like.toolkit.http.endpoint import Balance, Endpoint, Timeout
@@ -33,6 +34,14 @@ _BY_KEY: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Owners:
+    """A file with the map of owners, and the socket at which HAProxy is told of changes."""
+
+    path: Path
+    commands: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that a renderer is told."""
 
@@ -45,6 +54,8 @@ class Plan:
     """Where the proxy itself listens."""
     health: str = "/health/ready"
     """The path at which a process says whether it wants requests."""
+    owners: Owners | None = None
+    """Where HAProxy finds who owns which rooms, if somebody keeps that up to date; see ``owners``."""
 
     def kind_of(self, flow: Flow) -> Kind:
         """The kind that has processes for a flow."""
@@ -56,10 +67,16 @@ class Plan:
         return MANY if waits or kind.takes_the_rest else FEW
 
 
-def make_plan(endpoints: Iterable[Endpoint], upstreams: Upstreams, listen: Sequence[Address], health: str) -> Plan:
+def make_plan(
+    endpoints: Iterable[Endpoint],
+    upstreams: Upstreams,
+    listen: Sequence[Address],
+    health: str,
+    owners: Owners | None = None,
+) -> Plan:
     """The plan for these endpoints."""
     listed = list(endpoints)
-    return Plan(flows_of(listed), all_flows(listed), upstreams, listen, health)
+    return Plan(flows_of(listed), all_flows(listed), upstreams, listen, health, owners)
 
 
 def described(flow: Flow) -> str:

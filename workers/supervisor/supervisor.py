@@ -13,10 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from twisted.internet.defer import DeferredList
+from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.threads import deferToThreadPool
 
 from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.db.errors import DatabaseError
 from workers.kinds import MAIN
 from workers.routes.upstreams import Address
 from workers.supervisor.child import Child, Spec
@@ -31,6 +32,7 @@ SERVERS_STOP_SECONDS: Final = 4.0
 STOP_SECONDS: Final = 20.0
 MOST_STARTS: Final = 3
 """A process that has died so often before it was ready for the first time will not be."""
+TELL_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 0.1
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,8 @@ class Plan:
     database: Mapping[str, Any] | None = None
     has_redis: bool = False
     proxy: Callable[[], Spec] | None = None
+    tell_proxy: Callable[[], None] | None = None
+    """Tells the proxy who owns what; called now and then, in a thread."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -82,6 +86,8 @@ class Supervisor:
         if self.plan.proxy is not None:
             self._add(self.plan.proxy())
             await self._wait_for("proxy", self.plan.public)
+        if self.plan.tell_proxy is not None:
+            _ = Deferred.fromCoroutine(self._keep_telling(self.plan.tell_proxy))
 
     async def stop(self) -> None:
         """End everything within ``STOP_SECONDS``, also what has only begun to start."""
@@ -130,6 +136,19 @@ class Supervisor:
                 return True
             await self._clock.sleep(_PAUSE_SECONDS)
         return False
+
+    async def _keep_telling(self, tell: Callable[[], None]) -> None:
+        """Tell the proxy who owns what until the end. What goes wrong costs ways around, and nothing else."""
+        is_well = True
+        while not self._is_stopping:
+            try:
+                await self._in_thread(tell)
+                is_well = True
+            except (OSError, DatabaseError) as error:
+                if is_well and not self._is_stopping:
+                    logger.warning("the proxy was not told who owns which rooms: %s", error)
+                is_well = False
+            await self._clock.sleep(TELL_SECONDS)
 
     async def _in_thread(self, call: Callable[[], Any]) -> Any:
         return await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), call)

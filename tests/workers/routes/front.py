@@ -16,7 +16,7 @@ from tests.kit.stubs import Stub
 from workers.kinds import KINDS, MAIN
 from workers.map import endpoints
 from workers.routes.command import FORMATS
-from workers.routes.plan import make_plan
+from workers.routes.plan import Owners, make_plan
 from workers.routes.upstreams import address_from, read_upstreams
 
 BY_ORIGIN = Endpoint(
@@ -94,12 +94,12 @@ def stand_ins() -> list[Stub]:
 
 
 @contextmanager
-def fronted(form: str, folder: Path, stubs: list[Stub]) -> Iterator[Front]:
+def fronted(form: str, folder: Path, stubs: list[Stub], owners: Owners | None = None) -> Iterator[Front]:
     """A running proxy in front of these stand-ins. Skips the test, with the reason, if the program cannot be had."""
     port = ports.claim()
     kinds = dict.fromkeys(stub.kind for stub in stubs)
     backends = [f"{kind}={','.join(stub.address for stub in stubs if stub.kind == kind)}" for kind in kinds]
-    plan = make_plan(ALL, read_upstreams(backends), [address_from(f"127.0.0.1:{port}")], "/health/ready")
+    plan = make_plan(ALL, read_upstreams(backends), [address_from(f"127.0.0.1:{port}")], "/health/ready", owners)
     command = write(form, folder, FORMATS[form](plan))
     front = Front(form, port, stubs)
     front.proxy = proxies.Proxy(command, folder, lambda: _is_up(front))

@@ -10,10 +10,13 @@ from urllib.parse import quote
 
 import pytest
 
+from synapse_like.rooms.families import ROOM, fresh_shard
 from tests.kit.stubs import Stub
 from tests.workers.routes.corpus import ENCODED_WORD, corpus, fill
 from tests.workers.routes.front import ALL, Front, fronted, stand_ins
 from workers.routes import haproxy, plan
+from workers.routes.owners import OwnersMap, empty_map
+from workers.routes.plan import Owners
 
 FORMS = ("haproxy", "nginx", "envoy")
 V3 = "/_matrix/client/v3"
@@ -233,6 +236,34 @@ def test_whom_busy_processes_cannot_take_is_told_when_to_come_again(
     refused = [(said["errcode"], headers["retry-after"]) for status, said, headers in answers if status == 429]
     assert {status for status, _, _ in answers} == {200, 429}, json.dumps([each[1] for each in answers])
     assert set(refused) == {("M_LIMIT_EXCEEDED", "1")}
+
+
+def test_haproxy_asks_the_owner_of_a_room_first(tmp_path: Any, stubs: Any) -> None:
+    owners = Owners(tmp_path / "owners.map", tmp_path / "haproxy.sock")
+    owners.path.write_text(empty_map())
+    known = KnownOwners({}, owners.path, owners.commands)
+    rooms = [f"!r{number}-_{number * 7919}:example.com" for number in range(20)]
+    with fronted("haproxy", tmp_path, stubs, owners) as front:
+        for names in (("event_writer1", "event_writer2"), ("event_writer2", "event_writer1")):
+            known.found = {shard: names[shard % 2] for shard in range(ROOM.shards)}
+            known.refresh()
+            for room_id in rooms:
+                owner = names[fresh_shard(ROOM, room_id) % 2]
+                for way in (quote(room_id, safe=""), quote(room_id, safe="!"), room_id):
+                    assert front.who("PUT", send(way))["name"] == owner
+        known.found = dict.fromkeys(range(ROOM.shards), "event_writer9")
+        known.refresh()
+        assert {front.who("PUT", send(room_id))["name"] for room_id in rooms} == {"event_writer1", "event_writer2"}
+        assert "event_writer9" in owners.path.read_text()
+
+
+class KnownOwners(OwnersMap):
+    """Owners that no database knows."""
+
+    found: dict[int, str]
+
+    def _owners(self) -> dict[int, str]:
+        return self.found
 
 
 def test_the_corpus_fills_templates() -> None:
