@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from tests.federation import test_entering
 from tests.federation.sides import Border, eventually, join, person, wait_for_bodies, wait_for_same_state
 from tests.federation.talking import Talker
 from tests.federation.test_room_life import walk
@@ -27,6 +28,11 @@ def test_a_room_of_a_cluster_and_a_server(cluster: ClusterPeer, partner: Partner
 
 def test_a_room_of_a_server_and_a_cluster(cluster: ClusterPeer, partner: Partner) -> None:
     walk(Border(partner, cluster), "11", cluster.url)
+
+
+def test_a_user_of_a_cluster_joins_once(cluster: ClusterPeer, partner: Partner) -> None:
+    """The owner of a room that is not here yet is found before another server is asked to let the user in."""
+    test_entering.test_members_of_a_space_may_join(Border(partner, cluster), "12")
 
 
 @pytest.mark.parametrize("kind", ["event_writer", "federation_receiver", "federation_sender"])

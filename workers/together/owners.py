@@ -93,8 +93,6 @@ class Owners:
     ) -> Any:
         """Run `here` if the shard of `key` is owned here, else call its owner."""
         shard = await self._shards.of(family, key)
-        if shard is None:
-            return await here()
 
         async def there(owner: Worker, _family: str, _shard: int) -> RemoteResult:
             return RemoteResult(await self._call(owner, method, body(), PATIENCE_MS / 1000))
@@ -112,9 +110,7 @@ class Owners:
         return method == REQUEST or method in self.twins
 
     async def _check(self, family: str, key: str) -> None:
-        shard = await self._shards.of(family, key)
-        if shard is not None:
-            self._check_shard(family, shard)
+        self._check_shard(family, await self._shards.of(family, key))
 
     def _check_shard(self, family: str, shard: int) -> None:
         """Raise NotOwned for a shard that is not ours (any more)."""
@@ -158,8 +154,7 @@ class Owners:
             if "room_id" not in request.params:  # a room that is yet to be made: by anybody who owns rooms
                 who = requester.user_id if requester is not None else ""
                 return ROOM.name, fresh_shard(ROOM, f"{who} {request.received_ms}")
-            shard = await self._shards.of(ROOM.name, request.params["room_id"])
-            return None if shard is None else (ROOM.name, shard)
+            return ROOM.name, await self._shards.of(ROOM.name, request.params["room_id"])
         if endpoint.balance is Balance.USER and requester is not None:
             return USER.name, requester.shard
         return None

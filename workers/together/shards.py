@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from synapse_like.rooms.families import ROOM, USER, UserLog
+from synapse_like.rooms.families import ROOM, USER, UserLog, fresh_shard
 from synapse_like.rooms.sql import rooms as rooms_sql
 from synapse_like.toolkit.db import Database
 
@@ -17,20 +17,20 @@ class Shards:
         self._users = users
         self._rooms: OrderedDict[str, int] = OrderedDict()
 
-    async def of(self, family: str, key: str) -> int | None:
-        """The shard of a room or user id; None for a room that does not exist."""
+    async def of(self, family: str, key: str) -> int:
+        """The shard of a room or user id. A room that is not here (yet) has the one in which it would arrive."""
         if family == USER.name:
             return await self._users.shard_of(key)
         if family == ROOM.name:
             return await self._of_room(key)
         raise ValueError(f"nobody lives in {family}")
 
-    async def _of_room(self, room_id: str) -> int | None:
+    async def _of_room(self, room_id: str) -> int:
         shard = self._rooms.get(room_id)
         if shard is None:
             shard = await self._database.read(lambda txn: rooms_sql.shard(txn, room_id))
             if shard is None:
-                return None
+                return fresh_shard(ROOM, room_id)
             self._rooms[room_id] = shard
             if len(self._rooms) > _KNOWN_ROOMS:
                 self._rooms.popitem(last=False)
