@@ -1,9 +1,9 @@
-"""A space and its children, as another server may know them.
+"""A space and its children, as another server or a user here may know them.
 
 Source: server-server API, "Spaces"; client-server API, "Spaces", `m.space.child`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,16 +23,20 @@ _OPEN: Final = ("public", "knock", "knock_restricted")
 _RESTRICTED: Final = ("restricted", "knock_restricted")
 
 
+Entered = Callable[[Transaction, Sequence[str], Sequence[str]], set[str]]
+"""In which of some rooms who asks has one of some memberships."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """What is known of some rooms: summaries, state events by room, and where the asking server is."""
+class Looked:
+    """What is known of some rooms: summaries, state events by room, and in which rooms who asks is."""
 
     summaries: Mapping[str, RoomSummary]
     states: Mapping[str, Sequence[Event]]
     entered: set[str]
 
-    def is_open_to_server(self, room_id: str) -> bool:
-        """Whether the server may look at the room, or a user of it could join or knock."""
+    def is_open(self, room_id: str) -> bool:
+        """Whether who asks may look at the room, or could join or knock."""
         summary = self.summaries[room_id]
         if room_id in self.entered or summary.join_rule in _OPEN or summary.is_world_readable:
             return True
@@ -50,23 +54,41 @@ class Spaces:
 
     async def for_server(self, server: str, room_id: str, *, is_suggested_only: bool) -> dict[str, Any]:
         """A room, and its children as far as they are known here. Raises NotFound if the server may not know it."""
-        room = await self._database.read(lambda txn: self._look(txn, server, [room_id]))
-        if room_id not in room.summaries or not room.is_open_to_server(room_id):
+        room = await self.look_for_server(server, [room_id])
+        if room_id not in room.summaries or not room.is_open(room_id):
             raise NotFound("This server does not know that room, or may not tell of it")
-        children = _children(room.states[room_id], is_suggested_only=is_suggested_only)
-        if room.summaries[room_id].room_type != SPACE:
-            children = []
-        ids = [event.key[1] for event in children]
-        looked = await self._database.read(lambda txn: self._look(txn, server, ids))
+        entry = entry_with_children(room, room_id, is_suggested_only=is_suggested_only)
+        ids = [event["state_key"] for event in entry["children_state"]]
+        looked = await self.look_for_server(server, ids)
         known = [child for child in dict.fromkeys(ids) if child in looked.summaries]
-        shown = [child for child in known if looked.is_open_to_server(child)]
+        shown = [child for child in known if looked.is_open(child)]
         return {
-            "room": {**_entry(room, room_id), "children_state": [_stripped(event) for event in children]},
-            "children": [_entry(looked, child) for child in shown],
+            "room": entry,
+            "children": [entry_of(looked, child) for child in shown],
             "inaccessible_children": [child for child in known if child not in shown],
         }
 
-    def _look(self, transaction: Transaction, server: str, room_ids: Sequence[str]) -> _Looked:
+    async def look_for_server(self, server: str, room_ids: Sequence[str]) -> Looked:
+        """What is known here of some rooms, for another server."""
+
+        def entered(transaction: Transaction, rooms: Sequence[str], memberships: Sequence[str]) -> set[str]:
+            return sql.entered(transaction, server, rooms, memberships)
+
+        return await self._database.read(lambda txn: self._look(txn, entered, room_ids))
+
+    async def look_for_user(self, user_id: str, room_ids: Sequence[str]) -> Looked:
+        """What is known here of some rooms, for a user of this server."""
+
+        def entered(transaction: Transaction, rooms: Sequence[str], memberships: Sequence[str]) -> set[str]:
+            return sql.entered_by(transaction, user_id, rooms, memberships)
+
+        return await self._database.read(lambda txn: self._look(txn, entered, room_ids))
+
+    async def has_joined_one_of(self, user_id: str, room_ids: Sequence[str]) -> bool:
+        """Whether a user of this server is in one of some rooms."""
+        return bool(await self._database.read(lambda txn: sql.entered_by(txn, user_id, room_ids, ("join", "invite"))))
+
+    def _look(self, transaction: Transaction, entered_by: Entered, room_ids: Sequence[str]) -> Looked:
         """What is known of those of the rooms that this server is in."""
         here = sql.entered(transaction, self._server_name, room_ids, ("join",))
         summaries = self._public_rooms.summaries(transaction, sorted(here))
@@ -76,12 +98,20 @@ class Spaces:
         for stored in events.values():
             states[stored.event.room_id].append(stored.event)
         asked = {*room_ids, *(room_id for events in states.values() for room_id in _allowed(events))}
-        entered = sql.entered(transaction, server, sorted(asked), ("join",))
-        invited = sql.entered(transaction, server, list(room_ids), ("invite",))
-        return _Looked(summaries, states, entered | invited)
+        entered = entered_by(transaction, sorted(asked), ("join",))
+        invited = entered_by(transaction, list(room_ids), ("invite",))
+        return Looked(summaries, states, entered | invited)
 
 
-def _entry(looked: _Looked, room_id: str) -> dict[str, Any]:
+def entry_with_children(looked: Looked, room_id: str, *, is_suggested_only: bool) -> dict[str, Any]:
+    """A room as hierarchies show it, with the events that make its children."""
+    is_space = looked.summaries[room_id].room_type == SPACE
+    children = _children(looked.states[room_id], is_suggested_only=is_suggested_only) if is_space else []
+    return {**entry_of(looked, room_id), "children_state": [_stripped(event) for event in children]}
+
+
+def entry_of(looked: Looked, room_id: str) -> dict[str, Any]:
+    """A room as hierarchies show it."""
     summary = looked.summaries[room_id]
     entry = summary.shown()
     if summary.join_rule in _RESTRICTED:

@@ -16,6 +16,18 @@ _ENTERED = """
 """
 
 
+_ENTERED_BY = """
+    SELECT r.room_id FROM rooms r JOIN members m ON m.room_nid = r.room_nid
+    WHERE m.user_id = :user_id AND m.membership IN :memberships AND r.room_id IN :room_ids
+"""
+
+
+def entered_by(transaction: Transaction, user_id: str, room_ids: Sequence[str], memberships: Sequence[str]) -> set[str]:
+    """Those of the rooms in which a user has one of these memberships."""
+    values = {"room_ids": list(room_ids), "memberships": list(memberships), "user_id": user_id}
+    return {room_id for (room_id,) in transaction.all(_ENTERED_BY, **values)} if room_ids else set()
+
+
 def state_ids(transaction: Transaction, room_nids: Sequence[int], types: Sequence[str]) -> list[str]:
     """The ids of the current state events of some types in some rooms."""
     rows = transaction.all(_STATE, room_nids=list(room_nids), types=list(types)) if room_nids else []
