@@ -9,12 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred
 
 from replication.calls import CallFailed, CallTimedOut, Overloaded, Peers, Unreachable
 from replication.freshness import Freshness
 from replication.ownership import Ownership
-from replication.registry import Worker
+from replication.ports import Clock, Transactions
+from replication.registry import Believer, believers, strike
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +28,16 @@ Heard = Callable[[str, int, int], Awaitable[None]]
 
 
 class Barrier:
-    """Asks every other process whether it has heard."""
+    """Asks every other process whether it has heard.
 
-    def __init__(self, ownership: Ownership, peers: Peers, freshness: Freshness) -> None:
+    Who is there says the registry, after what is to be heard was committed: who registers later begins later.
+    """
+
+    def __init__(
+        self, database: Transactions, clock: Clock, ownership: Ownership, peers: Peers, freshness: Freshness
+    ) -> None:
+        self._database = database
+        self._clock = clock
         self._ownership = ownership
         self._peers = peers
         self._freshness = freshness
@@ -37,10 +45,11 @@ class Barrier:
     async def heard(self, family: str, shard: int, counter: int) -> None:
         """Return when every live process has heard this log up to `counter`, or lives no more."""
         body = msgspec.msgpack.encode((family, shard, counter))
-        others = [w for w in self._ownership.sight.workers.values() if w.name != self._ownership.me.name and w.address]
-        asked = [Deferred.fromCoroutine(self._ask(worker, body)) for worker in others]
+        others = [each for each in await self._database.read(believers) if each.worker.name != self._ownership.me.name]
+        asked = [Deferred.fromCoroutine(self._ask(each, body)) for each in others]
         await self._freshness.reach_position(family, shard, counter)
-        await gatherResults(asked, consumeErrors=True)
+        for result in asked:
+            await result
 
     async def answer(self, body: bytes) -> bytes:
         """Another process asks us."""
@@ -48,13 +57,26 @@ class Barrier:
         await self._freshness.reach_position(family, shard, counter)
         return b""
 
-    async def _ask(self, worker: Worker, body: bytes) -> None:
+    async def _ask(self, other: Believer, body: bytes) -> None:
+        """Ask one; if it does not answer, it must not answer anybody else either."""
+        if other.is_struck:
+            await self._pause(other.left_ms)
+            return
+        worker = other.worker
         for _ in range(TRIES):
             try:
                 await self._peers.call(worker, METHOD, body, ANSWER_SECONDS)
                 return
-            except (Unreachable, CallTimedOut, CallFailed, Overloaded) as error:
+            except CallTimedOut:
+                break
+            except (Unreachable, CallFailed, Overloaded) as error:
                 logger.info("%s has not heard yet: %s", worker.name, error)
-                if isinstance(error, Unreachable) and error.is_refused:
-                    break
-        await self._ownership.strike(worker)
+        logger.error("%s cannot be reached; it is struck out of the registry", worker.name)
+        left_ms = await self._database.write(lambda txn: strike(txn, worker))
+        await self._pause(left_ms)
+        self._ownership.look_soon()
+
+    async def _pause(self, milliseconds: int) -> None:
+        waiter: Deferred[None] = Deferred()
+        self._clock.call_later(milliseconds / 1000, lambda: waiter.callback(None))
+        await waiter

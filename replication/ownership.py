@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred, DeferredList
 
 from replication import sql
 from replication.ports import Clock, Transaction, Transactions
-from replication.registry import Registry, Worker, live_workers, strike
+from replication.registry import Registry, Worker, live_workers
 from replication.rendezvous import Claims, wanted
 from replication.shards import Holdings
 from replication.sql.shards import owners as owners_sql
@@ -90,6 +90,7 @@ class Ownership:
         self.gone: Callable[[], set[tuple[str, int]]] = set
         self.tell_others: Callable[[], None] = lambda: None
         self.on_replaced: Callable[[], object] = lambda: None
+        self.on_lapsed: Callable[[], object] = lambda: None
         self.catch_up: Callable[[], Awaitable[None]] = _nothing
         self.on_look: list[Callable[[Sight], None]] = []
         self._database = database
@@ -125,14 +126,23 @@ class Ownership:
         self._pulse()
         await self.look()
 
-    async def stop(self) -> None:
-        """Give everything away, and leave the registry."""
+    async def drain(self) -> None:
+        """Give everything away, and take nothing more; where it is then is still looked after."""
         self.is_draining = True
         await self.look()  # others see that we leave, and that it is theirs
+
+    def has_heirs(self) -> bool:
+        """Whether somebody stays when we leave."""
+        return any(not each.is_draining and each.name != self.me.name for each in self.sight.workers.values())
+
+    async def stop(self) -> None:
+        """Give away what is left, and leave the registry."""
         self._is_stopped = True
         if self._timer is not None:
             self._timer.cancel()
-        await self._give_all()
+        if self._looking is not None:
+            await _heard(self._looking)
+        await self.give_all()
         self.is_registered = False
         await self._database.write(self._registry.leave)
         self.tell_others()
@@ -166,7 +176,7 @@ class Ownership:
 
     def owner_of(self, family: str, shard: int) -> Worker | None:
         """The process that owns a shard, as far as is known here; None if nobody does, or it is gone."""
-        if self._holdings[family].owns(shard):
+        if self._holdings[family].owns(shard) and self.has_valid_registration:
             return self.me
         owner = self.sight.workers.get(self.sight.owners.get((family, shard), ""))
         return None if owner is None or owner.name == self.me.name else owner
@@ -197,14 +207,6 @@ class Ownership:
         await waiter
         timer.cancel()
 
-    async def strike(self, worker: Worker) -> None:
-        """Strike out a process that does not hear us; then wait until it must have noticed."""
-        logger.error("%s cannot be reached; it is struck out of the registry", worker.name)
-        await self._database.write(lambda txn: strike(txn, worker))
-        if (worker.name, worker.started_ms) not in self.gone():
-            await self._pause(self._pace.lease_ms / 1000)
-        self.look_soon()
-
     # -- one look ------------------------------------------------------------------------------------------------------
 
     async def _look_once(self) -> None:
@@ -218,6 +220,8 @@ class Ownership:
         if not is_ours:
             await self._struck(workers)
             return
+        if self.is_registered and not self.has_valid_registration:
+            await self.catch_up()  # those who waited until everybody had heard something did not wait for us
         self._beaten_ms = began_ms
         for holdings in self._holdings.values():
             holdings.is_suspended = False
@@ -256,6 +260,10 @@ class Ownership:
             lost = [shard for shard, owner in owned if owner not in (self.me.name, "")]
             if lost:
                 await self._drop(holdings, lost)
+            stray = [s for s, owner in self._owned_in(name) if owner == self.me.name and s not in holdings.held]
+            if stray := [s for s in stray if plan.get((name, s)) != self.me.name]:  # giving them away has failed
+                await self._release(name, stray)
+                has_given = True
             others = [s for s in holdings.held if plan.get((name, s), self.me.name) != self.me.name]
             if others:
                 await self._hand_over(holdings, others)
@@ -273,14 +281,22 @@ class Ownership:
             still = [shard for shard in shards if shard in holdings.held]
             for shard in still:
                 del holdings.held[shard]
-            await self._database.write(lambda txn: sql.release_shards(txn, name, self.me.name, still))
-            for shard in still:
-                self.sight.owners[name, shard] = ""
+            await self._release(name, still)
             logger.info("gave %d shards of %s away", len(still), name)
         finally:
             holdings.closing.difference_update(shards)
 
-    async def _give_all(self) -> None:
+    async def _release(self, name: str, shards: Sequence[int]) -> None:
+        await self._database.write(lambda txn: sql.release_shards(txn, name, self.me.name, shards))
+        for shard in shards:
+            self.sight.owners[name, shard] = ""
+
+    def _owned_in(self, name: str) -> list[tuple[int, str]]:
+        """(shard, owner) of a family, as was seen last."""
+        return [(shard, owner) for (family, shard), owner in self.sight.owners.items() if family == name]
+
+    async def give_all(self) -> None:
+        """Give away what nobody takes either: there is nobody else."""
         for holdings in self._holdings.values():
             if holdings.held:
                 await self._hand_over(holdings, list(holdings.held))
@@ -343,6 +359,8 @@ class Ownership:
         if self._is_stopped:
             return
         self._timer = self._clock.call_later(self._pace.beat_ms / 1000, self._pulse)
+        if self.is_registered and not self.has_valid_registration:
+            self.on_lapsed()
         if self._looking is None:
             self.look_soon()
         else:
@@ -351,7 +369,7 @@ class Ownership:
     async def _beat_alone(self) -> None:
         began_ms = self._clock.monotonic_ms()
         is_ours, _, _ = await self._database.write(self._beat)
-        if is_ours and self.is_registered:
+        if is_ours and self.has_valid_registration:
             self._beaten_ms = began_ms
 
     async def _pause(self, seconds: float) -> None:

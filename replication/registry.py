@@ -55,7 +55,7 @@ class Registry:
 
     def leave(self, transaction: Transaction) -> None:
         """Take this process out."""
-        sql.strike(transaction, self.me.name, self.me.started_ms)
+        sql.leave(transaction, self.me.name, self.me.started_ms)
 
 
 def live_workers(transaction: Transaction) -> list[Worker]:
@@ -63,9 +63,23 @@ def live_workers(transaction: Transaction) -> list[Worker]:
     return [_worker(row) for row in sql.live(transaction)]
 
 
-def strike(transaction: Transaction, worker: Worker) -> None:
-    """Strike out a process that cannot be reached."""
-    sql.strike(transaction, worker.name, worker.started_ms)
+@dataclass(frozen=True, slots=True)
+class Believer:
+    """A process that believes to be one of the server, and if `is_struck` wrongly so, for at most `left_ms`."""
+
+    worker: Worker
+    is_struck: bool
+    left_ms: int
+
+
+def believers(transaction: Transaction) -> list[Believer]:
+    """Everybody who may answer from memory."""
+    return [Believer(_worker(row[:6]), bool(row[6]), int(row[7])) for row in sql.believing(transaction)]
+
+
+def strike(transaction: Transaction, worker: Worker) -> int:
+    """Strike out a process that cannot be reached; for how many ms it may still not know it."""
+    return sql.strike(transaction, worker.name, worker.started_ms)
 
 
 def _worker(row: Sequence[Any]) -> Worker:

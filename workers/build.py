@@ -161,6 +161,11 @@ class Homeserver:
         self._jobs.start()
         self.readiness.settle()
 
+    async def drain(self) -> None:
+        """Give what others can have to them, while requests are still answered."""
+        if self.sharing is not None:
+            await self.sharing.drain()
+
     async def stop(self) -> None:
         """Give what is owned away, stop services, commit what is queued, close the database."""
         self._jobs.stop()
@@ -168,7 +173,7 @@ class Homeserver:
             for family in families_of(self._features):
                 await self._tenants.gave(family, range(family.shards))
         else:
-            await self.sharing.drain()
+            await self.sharing.give()
         for built in reversed(self.built):
             for service in built.services:
                 await service.stop()

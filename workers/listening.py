@@ -55,8 +55,9 @@ class ListeningServer:
             self.listeners.start(settings)
 
     async def stop(self) -> None:
-        """Answer who waits, stop listening, give away what is owned, then stop the server."""
+        """Give away what is owned, answer who waits, stop listening, then stop the server."""
         self.homeserver.readiness.drain()
+        await self.homeserver.drain()
         self.homeserver.notifier.close()
         await self.listeners.stop(STOP_GRACE_SECONDS)
         await self.homeserver.stop()

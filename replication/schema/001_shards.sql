@@ -18,7 +18,8 @@ CREATE TABLE incarnation (
     incarnation BIGINT NOT NULL
 );
 
--- The processes of the server. One that has not beaten in time, or was struck out, is none of them any more.
+-- The processes of the server. One that has not beaten in time, or was struck out, is none of them any more; one that was
+-- struck out may not have noticed before beat_until_ms.
 CREATE TABLE workers (
     name TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -26,5 +27,6 @@ CREATE TABLE workers (
     version TEXT NOT NULL,
     started_ms BIGINT NOT NULL,
     beat_until_ms BIGINT NOT NULL,
-    is_draining INTEGER NOT NULL
+    is_draining INTEGER NOT NULL,
+    is_struck INTEGER NOT NULL
 );

@@ -5,10 +5,12 @@ connection that breaks while something is asked leaves open whether it was done:
 the same transaction id, and finds out.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 import msgspec
+from twisted.internet.defer import Deferred
 
 from replication.calls import CallFailed, CallTimedOut, Incoming, Overloaded, Peers, Unreachable
 from replication.freshness import Freshness
@@ -26,6 +28,8 @@ from synapse_like.toolkit.http.requester import Requester
 from synapse_like.toolkit.logs import current_request_id
 from workers.together.failures import raised_of
 from workers.together.shards import Shards
+
+logger = logging.getLogger(__name__)
 
 PATIENCE_MS: Final = 10_000
 """How long the owner of a shard is looked for."""
@@ -75,6 +79,7 @@ class Owners:
         self.twins: dict[str, Twin] = {}
         self.app: AnswersPassedOn | None = None
         self.passed_on = 0
+        self._at_work: set[Deferred[Reply]] = set()
         self._ownership = ownership
         self._peers = peers
         self._shards = shards
@@ -127,6 +132,21 @@ class Owners:
 
     async def answer(self, request: Request[Any], endpoint: Endpoint, here: Callable[[], Awaitable[Reply]]) -> Reply:
         """The reply to a request, from the process that it belongs to."""
+        work = Deferred.fromCoroutine(self._answer(request, endpoint, here))
+        self._at_work.add(work)
+        try:
+            return await work
+        finally:
+            self._at_work.discard(work)
+
+    def give_up(self) -> None:
+        """Others do not count with this process any more, and it cannot ask: what is at work here has an open end."""
+        if self._at_work:
+            logger.error("the registration has lapsed; %d requests are given up", len(self._at_work))
+        for work in list(self._at_work):
+            work.cancel()
+
+    async def _answer(self, request: Request[Any], endpoint: Endpoint, here: Callable[[], Awaitable[Reply]]) -> Reply:
         target = await self._target(request, endpoint)
 
         async def there(owner: Worker, family: str, shard: int) -> Reply:

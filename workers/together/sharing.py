@@ -45,6 +45,9 @@ JOBS: Final = 1
 POLL_SECONDS: Final = 1.0
 BEATS_PER_LEASE: Final = 4
 LOOK_AFTER_SECONDS: Final = 0.05
+NOTICE_MS: Final = 2_500
+"""Within what time a proxy sees that a process wants no more requests: it asks every second."""
+LOOK_SECONDS: Final = 0.25
 
 
 class Sharing:
@@ -106,11 +109,12 @@ class Sharing:
         self.ownership.on_look.append(self._see)
         self.freshness = Freshness(kit.database, reader, clock)
         self.ownership.catch_up = self.freshness.reach
-        self.barrier = Barrier(self.ownership, self.peers, self.freshness)
+        self.barrier = Barrier(kit.database, clock, self.ownership, self.peers, self.freshness)
         self.owners = Owners(self.ownership, self.peers, shards, self.freshness, clock)
         self._methods[HEARD] = lambda incoming: self.barrier.answer(incoming.body)
         self._reader = reader
         self.ownership.on_replaced = lambda: self.on_replaced()
+        self.ownership.on_lapsed = self.owners.give_up
         rooms.user_log.heard_by_all = self.barrier.heard
         reader.on_put_back = self._begin_anew
         self.give_twins([rooms.creation, rooms.reception])
@@ -146,11 +150,20 @@ class Sharing:
         self._poll = self._kit.clock.call_later(POLL_SECONDS, self._poll_soon)
 
     async def drain(self) -> None:
-        """Give everything away, while requests are still answered by passing them on."""
-        await self.ownership.stop()
+        """Give everything away; then answer requests by passing them on until proxies have noticed that we go."""
+        began_ms = self._kit.clock.monotonic_ms()
+        await self.ownership.drain()
+        while self.ownership.has_heirs() and self._kit.clock.monotonic_ms() - began_ms < NOTICE_MS:
+            await self.ownership.another_look(LOOK_SECONDS)
+
+    async def give(self) -> None:
+        """Give everything away."""
+        await self.ownership.drain()
+        await self.ownership.give_all()
 
     async def leave(self) -> None:
-        """Hang up."""
+        """Leave the registry, and hang up."""
+        await self.ownership.stop()
         self._is_stopped = True
         if self._poll is not None:
             self._poll.cancel()
