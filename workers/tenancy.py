@@ -19,7 +19,10 @@ class Tenants:
         self._live = live
 
     async def took(self, family: Family, shards: Sequence[int]) -> None:
-        """These shards are ours from now on."""
+        """These shards are ours from now on; what was read of their rooms before may be old."""
+        if family == ROOM:
+            for shard in shards:
+                self._live.drop_shard(shard)
         for theirs, tenant in self._tenants:
             if theirs == family:
                 try:

@@ -40,6 +40,7 @@ class LiveRooms:
         self._notices = notices
         self._rooms: OrderedDict[str, LiveRoom] = OrderedDict()
         self._loading: dict[str, list[Deferred[None]]] = {}
+        self._drops = 0
         self.limit = _KEPT_ROOMS
         self.hits = self.misses = 0
 
@@ -85,7 +86,8 @@ class LiveRooms:
             del self._rooms[room.identity.room_id]
 
     def drop_shard(self, shard: int) -> None:
-        """Throw the live rooms of a shard away."""
+        """Throw the live rooms of a shard away, and what is being loaded: others may have written meanwhile."""
+        self._drops += 1
         for room in [room for room in self._rooms.values() if room.identity.shard == shard]:
             self.drop(room)
 
@@ -114,12 +116,14 @@ class LiveRooms:
 
     async def _load(self, room_id: str) -> None:
         waiting = self._loading[room_id] = []
+        drops = self._drops
         since_ms = self._clock.now_ms() - TRANSACTION_HORIZON_MS
         try:
             room = await self._database.read(lambda txn: _read(txn, room_id, since_ms))
             self._check(room.identity.shard)
             await self._notices.load(room)
-            self._keep(room)
+            if drops == self._drops:
+                self._keep(room)
         finally:
             del self._loading[room_id]
             for waiter in waiting:

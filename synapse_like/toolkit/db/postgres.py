@@ -23,8 +23,10 @@ _REPEATABLE_CODES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P0
 _UNSTORABLE_CODES = {"22003", "22021", "22P05"}
 _POOL_KEYS = {"cp_min", "cp_max", "cp_reconnect", "cp_noisy", "cp_openfun"}
 _PAGE_ROWS = 1000
+_KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+"""Who waits for an answer of a machine that is gone notices within about ten seconds."""
 _WRITER_SETTINGS = (
-    "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=10000 -c lock_timeout=10000 -c TimeZone=UTC"
+    "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=5000 -c lock_timeout=10000 -c TimeZone=UTC"
 )
 
 
@@ -39,6 +41,8 @@ class PostgresEngine:
         self._arguments.setdefault("application_name", "synapse-like")
         self._arguments.setdefault("connect_timeout", 10)
         self._arguments.setdefault("tcp_user_timeout", 10_000)
+        for key, value in _KEEPALIVES.items():
+            self._arguments.setdefault(key, value)
         options = self._arguments.get("options", "")
         self._arguments["options"] = f"{_WRITER_SETTINGS} {options}".strip()
 

@@ -345,4 +345,4 @@ def test_nothing_lowers_durability(tmp_path: Path, dsn: dict[str, Any]) -> None:
     assert _setting(postgresql, "SHOW transaction_isolation", is_read_only=True) == "repeatable read"
     assert _setting(postgresql, "SHOW transaction_read_only", is_read_only=True) == "on"
     assert _setting(postgresql, "SHOW transaction_isolation", is_read_only=False) == "read committed"
-    assert _setting(postgresql, "SHOW idle_in_transaction_session_timeout", is_read_only=False) == "10s"
+    assert _setting(postgresql, "SHOW idle_in_transaction_session_timeout", is_read_only=False) == "5s"
