@@ -1,25 +1,29 @@
-"""Hands out TCP ports of loopback that nobody else of the run gets.
+"""Hands out TCP ports of loopback that no other test gets, of this run or of another one on this machine.
 
 They lie below the range that the system takes for outgoing connections: else, while a server is down, one of its
 clients could be given the server's own port.
 """
 
+import fcntl
 import os
 import socket
-
-from tests.kit import run_folder
+import tempfile
+from pathlib import Path
 
 FIRST, LAST = 20_000, 29_999
 
 
 def claim() -> int:
-    """Return a port that is free now and is not given out again in this run."""
-    with run_folder.locked("ports") as folder:
-        note = folder / "ports.next"
-        port = int(note.read_text()) if note.exists() else FIRST + os.getpid() * 61 % (LAST - FIRST)
+    """Return a port that is free now and is not given out again before all others were."""
+    note = Path(tempfile.gettempdir()) / f"synapse-like-tests-ports-of-{os.getuid()}"
+    with note.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        port = int(file.read() or FIRST)
         while not _is_free(port):
             port = _next(port)
-        note.write_text(str(_next(port)))
+        file.truncate(0)
+        file.write(str(_next(port)))
         return port
 
 
