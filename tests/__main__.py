@@ -18,11 +18,12 @@ python3 -m tests                     everything: formatter, linter, types, impor
 python3 -m tests checks              everything but the tests
 python3 -m tests -k sync [...]       only the tests, with these options or paths for pytest
 python3 -m tests bench|fuzz|soak ... the benchmark, the fuzzer, the endurance run
+python3 -m tests faults ...          what becomes of a cluster when its parts fail, at large size
 """
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = str(VENV / "bin" / "python")
-PROGRAMS = ("bench", "fuzz", "soak")
+PROGRAMS = ("bench", "faults", "fuzz", "soak")
 CHECKS = {
     "format": ["-m", "ruff", "format", "--check", "--quiet", "."],
     "lint": ["-m", "ruff", "check", "--quiet", "."],

@@ -6,6 +6,7 @@ It adds nothing to what it is told: no retries, no waiting. A connection that br
 import http.client
 import json
 from collections.abc import Mapping
+from email.message import Message
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -32,6 +33,19 @@ class Client:
         timeout_seconds: float = 60,
     ) -> tuple[int, Any]:
         """Return the status and the body: decoded JSON, or bytes if it is none. ``token`` replaces the session's."""
+        status, _, reply = self.exchange(method, path, body, token, query, timeout_seconds)
+        return status, reply
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = None,
+        query: Mapping[str, Any] | None = None,
+        timeout_seconds: float = 60,
+    ) -> tuple[int, Message, Any]:
+        """As ``request``, with the headers of the reply in the middle."""
         headers = {"Content-Type": "application/json"}
         if token or self.token:
             headers["Authorization"] = f"Bearer {token or self.token}"
@@ -41,9 +55,13 @@ class Client:
         try:
             connection.request(method, path + _query(query), text, headers)
             response = connection.getresponse()
-            return response.status, _decoded(response.read())
+            return response.status, response.headers, _decoded(response.read())
         finally:
             connection.close()
+
+    def at(self, url: str) -> "Client":
+        """The same session, at another address."""
+        return Client(url, self.token, self.user_id, self.device_id)
 
     def call(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         """Return the body of a reply that must be 200."""

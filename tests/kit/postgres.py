@@ -78,7 +78,7 @@ def _start(name: str, folder: Path, durable: bool) -> dict[str, Any]:
     if user:
         shutil.chown(home, user)
     postgres = reachable_copy(find_postgres().path, user, folder)
-    data = _initialised(postgres, home, user)
+    data = initialised(postgres, home, user)
     settings = [*_SMALL, f"unix_socket_directories={home}", *([] if durable else _FAST)]
     options = [part for setting in settings for part in ("-c", setting)]
     guard.launch(name, [str(postgres), "-D", str(data), *options], folder, user)
@@ -87,7 +87,8 @@ def _start(name: str, folder: Path, durable: bool) -> dict[str, Any]:
     return dsn
 
 
-def _initialised(postgres: Path, home: Path, user: str | None) -> Path:
+def initialised(postgres: Path, home: Path, user: str | None) -> Path:
+    """Make a cluster of databases in ``home``, and return its folder."""
     command = [str(postgres.with_name("initdb")), "-D", str(home / "data"), "-U", USER, "-A", "trust"]
     options = ["--encoding=UTF8", "--locale=C", "--no-sync"]
     done = subprocess.run(

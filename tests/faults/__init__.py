@@ -1,0 +1,1 @@
+"""Faults under load: nothing is lost, nothing is answered wrongly."""
