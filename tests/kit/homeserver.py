@@ -120,6 +120,13 @@ class TestServer:
         """Wait until nothing that was answered is still spreading."""
         await self.homeserver.front(ProfileSpread).idle()
 
+    async def quiet(self) -> None:
+        """Wait until nothing that follows on earlier requests asks the database any more."""
+        before = -1
+        while before != len(self.queries):
+            before = len(self.queries)
+            await self.homeserver.kit.clock.sleep(0.03)
+
     async def rooms_at(self, room_id: str) -> Rooms:
         """The spine of the process that owns a room."""
         return self.rooms

@@ -14,6 +14,7 @@ def reads(queries: Sequence[str]) -> list[str]:
 
 async def counted(server: TestServer, method: str, path: str, token: str, body=None, **options) -> list[str]:
     """The queries of a request, asked once before so that caches are warm where they may be."""
+    await server.quiet()
     server.queries.clear()
     await server.ok(method, path, body, token=token, **options)
     return list(server.queries)
@@ -62,6 +63,7 @@ async def test_a_first_sync_asks_the_same_however_many_rooms(server: TestServer)
         for _ in range(rooms):
             await server.create_room(token)
         await server.sync(token)
+        await server.quiet()
         server.queries.clear()
         response = await server.sync(token)
         assert len(response["rooms"]["join"]) == rooms
@@ -88,6 +90,7 @@ async def test_reading_a_room_takes_three_queries_at_most(server: TestServer, pa
 async def test_creating_a_room_is_one_commit(server: TestServer) -> None:
     token = await server.register("alice")
     await server.create_room(token, name="first")
+    await server.quiet()
     before = server.homeserver.spine.committer.batches
     server.queries.clear()
     await server.create_room(token, name="second")
@@ -101,6 +104,7 @@ async def test_joining_asks_the_same_however_many_have_joined(server: TestServer
     counts = []
     for index in range(8):
         token = await server.register(f"user{index}")
+        await server.quiet()
         server.queries.clear()
         await server.join(token, room_id)
         counts.append(len(server.queries))
