@@ -229,12 +229,12 @@ def _alone(data: Path) -> Iterator[None]:
 
 def _table(supervisor: Supervisor) -> Iterator[str]:
     """A line for each process."""
-    yield f"  {'process':<18} {'pid':>8}  {'requests at':<22} {'health and metrics at'}"
+    yield f"  {'process':<22} {'pid':>8}  {'requests at':<22} {'health and metrics at'}"
     by_name = {place.name: place for place in supervisor.plan.places}
     for name, child in supervisor.children.items():
         place = by_name.get(name)
         where = (str(place.listen), str(place.metrics)) if place else ("", "")
-        yield f"  {name:<18} {child.pid or '-':>8}  {where[0]:<22} {where[1]}".rstrip()
+        yield f"  {name:<22} {child.pid or '-':>8}  {where[0]:<22} {where[1]}".rstrip()
 
 
 def _count(text: str) -> int:
