@@ -11,22 +11,8 @@ from tests.bench.measuring import Bench, timed
 KEY = "A" * 43
 
 
-async def keys(bench: Bench) -> None:
-    """Devices upload keys, others query and claim them and send to the devices."""
-    count = bench.size(200, 40)
-    users = await bench.users(count)
-    names = [await user.json("GET", f"{V3}/account/whoami") for user in users]
-    latencies: list[float] = []
-    uploads = [partial(_upload, user, name) for user, name in zip(users, names, strict=True)]
-    async with bench.measured("keys upload, 50 one-time keys", count, latencies):
-        await load.at_once([timed(latencies, upload) for upload in uploads], 8)
-    await _each(bench, "keys query of 20 users", users, names, _query)
-    await _each(bench, "keys claim of 20 devices", users, names, _claim)
-    await _each(bench, "sendToDevice to 20 devices", users, names, _send)
-
-
 async def fifties(bench: Bench) -> None:
-    """The same with fifty users or devices a request, and a sync that brings a hundred messages."""
+    """Devices upload keys; requests for fifty users or devices; and a sync that brings a hundred messages."""
     count = bench.size(100, 52)
     users = await bench.users(count)
     names = [await user.json("GET", f"{V3}/account/whoami") for user in users]
@@ -83,7 +69,7 @@ async def _each(
     names: list[Any],
     call: Any,
     *,
-    others: int = 20,
+    others: int,
     first: int = 0,
     width: int = 8,
     is_measured: bool = True,

@@ -19,6 +19,9 @@ from tests.kit.server import Server
 BUSY_GENERATOR = 0.8
 """Above this share of a core the generator may be what limits the throughput of a row."""
 
+LEAST_CPU_MS = 50
+"""Less than this is a handful of clock ticks, and nothing to divide by."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -38,6 +41,11 @@ class Row:
     def cpu_ms(self) -> float:
         """Server and database together."""
         return self.server_cpu_ms + self.database_cpu_ms
+
+    @property
+    def is_measurable(self) -> bool:
+        """Whether the operations together cost more than the system's clock ticks can miss."""
+        return self.cpu_ms * self.operations >= LEAST_CPU_MS
 
     @property
     def is_limited_by_generator(self) -> bool:

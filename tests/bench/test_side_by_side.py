@@ -10,8 +10,8 @@ from tests.bench.side_by_side import OURS, THEIRS
 from tests.kit.server import Server
 
 
-def _row(name: str, cpu_ms: float, generator_share: float = 0.1) -> Row:
-    return Row(name, 10, cpu_ms, cpu_ms / 2, 100, 1, 2, 3, generator_share)
+def _row(name: str, cpu_ms: float, generator_share: float = 0.1, operations: int = 1000) -> Row:
+    return Row(name, operations, cpu_ms, cpu_ms / 2, 100, 1, 2, 3, generator_share)
 
 
 def _benches(folder: Path) -> dict[str, Bench]:
@@ -21,6 +21,7 @@ def _benches(folder: Path) -> dict[str, Bench]:
         server = Server(folder / title, {"name": "sqlite3", "args": {"database": ":memory:"}})
         rows = [_row("send", 0.5 * factor), _row("who <am> I", 0.1 * factor, 0.95 if factor == 1 else 0.1)]
         benches[title] = Bench(server, None, rows=rows, bytes_by_name={"bytes of a message": 700.0 * factor})
+        benches[title].rows.append(_row("a few", factor, operations=2))
     benches[OURS].rows.append(_row("only ours", 1))
     return benches
 
@@ -31,6 +32,7 @@ def test_the_table_gives_ratios_and_marks_a_busy_generator(tmp_path: Path) -> No
     assert "| who <am> I | 0.10 + 0.05 | 2.00 + 1.00 | 20.0 | 100* / 100 |" in text
     assert "The generator was busy" in text
     assert "only ours" not in text
+    assert "| a few | 1.00 + 0.50 | 20.00 + 10.00 | - |" in text
     assert "| bytes of a message | 700 | 14,000 | 20.0 |" in text
     assert "| resident memory at the end | 1 MiB | 3 MiB | 3.0 |" in text
 
@@ -38,7 +40,7 @@ def test_the_table_gives_ratios_and_marks_a_busy_generator(tmp_path: Path) -> No
 def test_the_plot_has_two_bars_for_each_operation(tmp_path: Path) -> None:
     drawing = ElementTree.fromstring(ratios(side_by_side.pairs(_benches(tmp_path)), "a title"))
     space = "{http://www.w3.org/2000/svg}"
-    assert len(drawing.findall(f"{space}rect")) == 1 + 2 * 2
+    assert len(drawing.findall(f"{space}rect")) == 1 + 3 * 2
     texts = [each.text for each in drawing.findall(f"{space}text")]
     assert {"send", "who <am> I", "20.0 x", "a title"} <= set(texts)
     assert ratios([], "nothing").startswith("<svg")
