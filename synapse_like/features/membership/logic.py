@@ -14,7 +14,7 @@ from synapse_like.features.membership import sql
 from synapse_like.features.membership.config import MembershipConfig
 from synapse_like.features.membership.guests import GUEST, are_welcome, guests_in, mark_of
 from synapse_like.features.membership.limits import MembershipLimits
-from synapse_like.features.membership.profile import ProfileOf, no_profile
+from synapse_like.features.membership.profile import MemberProfile, ProfileOf, no_profile
 from synapse_like.features.membership.stripped import StrippedState
 from synapse_like.features.membership.third_party import invite_by_proof
 from synapse_like.federation.joining import RemoteMembership
@@ -200,12 +200,14 @@ class Membership:
         return await self._send(Change(room, user_id, target, membership, extra))
 
     @owned(ROOM, "room_id")
-    async def announce_profile(self, user_id: str, room_id: str) -> None:
-        """Tell a room that the user is in about a new name or avatar; nothing happens if it knows."""
+    async def announce_profile(self, user_id: str, room_id: str, profile: MemberProfile) -> None:
+        """Tell a room that the user is in about a new name or avatar; nothing happens if it knows.
+
+        `profile` comes along, for the room may live in a process that has not heard of it yet.
+        """
         async with self._turns.hold(f"{room_id} {user_id}"):
             room = await self._room(room_id)
             member = room.members.get(user_id)
-            profile = await self.profile_of(user_id)
             if member is None or member.membership != "join":
                 return
             if (member.display_name, member.avatar_url) == (profile.display_name, profile.avatar_url):

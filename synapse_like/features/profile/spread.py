@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from twisted.internet.defer import Deferred
 
 from replication.streams import Family
+from synapse_like.features.membership import MemberProfile
 from synapse_like.features.profile import sql
 from synapse_like.matrix.errors import MatrixError
 from synapse_like.rooms.families import UserLog
@@ -25,8 +26,8 @@ USERS_AT_ONCE = 8
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 
-Announce = Callable[[str, str], Awaitable[None]]
-"""Tells one room (user id, room id) how its user is called now; does nothing if the room knows."""
+Announce = Callable[[str, str, MemberProfile], Awaitable[None]]
+"""Tells one room (user id, room id, profile) how its user is called now; does nothing if the room knows."""
 
 
 class ProfileSpread:
@@ -107,7 +108,7 @@ class ProfileSpread:
             found = await self._database.read(lambda txn: _untold(txn, turn.user_id))
             if found is None:
                 return
-            number, rooms = found
+            number, rooms, profile = found
             rooms = [room_id for room_id in rooms if room_id not in told]
             if not rooms:
                 await self._finish(turn.user_id, number)
@@ -116,14 +117,14 @@ class ProfileSpread:
                 if turn.is_interrupted:
                     return
                 told.add(room_id)
-                await self._tell(turn.user_id, room_id)
+                await self._tell(turn.user_id, room_id, profile)
 
     async def _finish(self, user_id: str, number: int) -> None:
         await self._database.write(lambda txn: sql.fulfilled(txn, user_id, number))
 
-    async def _tell(self, user_id: str, room_id: str) -> None:
+    async def _tell(self, user_id: str, room_id: str, profile: MemberProfile) -> None:
         try:
-            await self._announce(user_id, room_id)
+            await self._announce(user_id, room_id, profile)
         except MatrixError as error:
             logger.info("%s cannot be told of the name of %s: %s", room_id, user_id, error)
 
@@ -187,15 +188,15 @@ class _Round:
             waiter.callback(None)
 
 
-def _untold(transaction: Transaction, user_id: str) -> tuple[int, list[str]] | None:
-    """(number of the change, the rooms that call the user otherwise); None if nothing is to be told."""
+def _untold(transaction: Transaction, user_id: str) -> tuple[int, list[str], MemberProfile] | None:
+    """(number of the change, the rooms that call the user otherwise, the profile); None if nothing is to be told."""
     intent = sql.intent(transaction, user_id)
     if intent is None:
         return None
     number, *named = intent
     rooms = sql.names_in_rooms(transaction, user_id)
     wrong = [room_id for room_id, *called in rooms if [name or None for name in called] != named]
-    return number, wrong
+    return number, wrong, MemberProfile(*named)
 
 
 def _log_failure(failure: object, user_id: str) -> None:

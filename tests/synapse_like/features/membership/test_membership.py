@@ -254,14 +254,14 @@ async def test_profiles_go_into_memberships(house: TestServer) -> None:
     }
     invite = (await _member_event(house, room_id, "bob")).event.content
     assert invite == {"membership": "invite", "displayname": "Bob", "avatar_url": "mxc://a/b"}
-    await membership.announce_profile("@bob:test", room_id)
+    await membership.announce_profile("@bob:test", room_id, names["@bob:test"])
     assert await member_of(house, room_id, "bob") == "invite"
     await done(house, "bob", room_id, "join")
     names["@bob:test"] = MemberProfile("Robert")
-    await membership.announce_profile("@bob:test", room_id)
+    await membership.announce_profile("@bob:test", room_id, names["@bob:test"])
     event = await _member_event(house, room_id, "bob")
     assert event.event.content == {"membership": "join", "displayname": "Robert"}
-    await membership.announce_profile("@bob:test", room_id)
+    await membership.announce_profile("@bob:test", room_id, names["@bob:test"])
     assert (await _member_event(house, room_id, "bob")).event_id == event.event_id
 
 

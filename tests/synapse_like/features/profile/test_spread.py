@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from twisted.internet.defer import Deferred
 
+from synapse_like.features.membership import MemberProfile
 from synapse_like.features.profile.spread import ProfileSpread
 from synapse_like.matrix.errors import Forbidden
 from synapse_like.rooms.families import USER
@@ -132,7 +133,7 @@ class Rooms:
         self.failures: list[Exception] = []
         self.gate: Deferred[None] | None = None
 
-    async def announce(self, user_id: str, room_id: str) -> None:
+    async def announce(self, user_id: str, room_id: str, _profile: MemberProfile) -> None:
         self.told.append(room_id)
         if self.gate is not None:
             await self.gate
