@@ -45,6 +45,7 @@ async def _meet(alice: Person, bob: Person) -> str:
     assert bob.client.invited_rooms[room_id].inviter == alice.user_id
     good(await bob.client.join(room_id))
     await bob.until(lambda: room_id in bob.client.rooms, "a room that he joined")
+    await alice.until(lambda: room_id in alice.client.rooms, "her own room")
     await alice.until(lambda: bob.user_id in alice.room(room_id).users, "Bob's join")
     assert (bob.room(room_id).name, bob.room(room_id).topic) == ("Kitchen", "Food")
     assert set(bob.room(room_id).users) == {alice.user_id, bob.user_id}

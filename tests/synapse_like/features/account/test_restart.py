@@ -20,6 +20,7 @@ async def test_a_restart_ends_nothing_that_was_begun(kind: str, tmp_path: Path) 
     await server.homeserver.stop()
 
     server = await start(config)
+    await server.quiet()
     server.queries.clear()
     assert await is_alive(server, token)
     assert len(server.queries) == 1

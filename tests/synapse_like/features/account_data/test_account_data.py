@@ -66,6 +66,7 @@ async def test_data_in_sync(people: People) -> None:
     await people.ok("PUT", OWN + "g.two", {"n": 1}, token="ann")
     await people.ok("PUT", OWN + "g.two", {"n": 2}, token="ann")
     await people.ok("PUT", f"/user/@ann:test/rooms/{room_id}/account_data/r.two", {}, token="ann")
+    await people.quiet()
     people.queries.clear()
     second = await people.sync("ann", first["next_batch"])
     assert not [sql for sql in people.queries if "account_data" in sql]
@@ -137,6 +138,7 @@ async def test_ignored_users_are_known_at_once(people: People) -> None:
     assert await data.ignored_users("@ann:test") == frozenset()
     path = OWN + "m.ignored_user_list"
     await people.ok("PUT", path, {"ignored_users": {"@ben:test": {}, "@eve:else": {}}}, token="ann")
+    await people.quiet()
     people.queries.clear()
     assert await data.ignored_users("@ann:test") == {"@ben:test", "@eve:else"}
     assert not people.queries

@@ -125,11 +125,13 @@ async def test_paging_both_ways(house: TestServer) -> None:
 
 async def test_the_same_queries_however_many_rooms(house: TestServer) -> None:
     await publish(house, "One")
+    await house.quiet()
     house.queries.clear()
     await search(house)
     few = len(house.queries)
     for number in range(5):
         await publish(house, f"Room {number}")
+    await house.quiet()
     house.queries.clear()
     assert len(await search(house)) == 6
     assert len(house.queries) == few

@@ -16,6 +16,7 @@ async def test_a_filter_is_stored_and_found(people: People) -> None:
     assert first == again != other
     assert not first["filter_id"].startswith("{")
     assert await people.ok("GET", f"{path}/{first['filter_id']}", token="ann") == wanted
+    await people.quiet()
     people.queries.clear()
     await people.sync("ann", filter=first["filter_id"])
     assert not [sql for sql in people.queries if "filters" in sql]

@@ -99,9 +99,11 @@ async def test_context_costs_three_queries(server: Readers) -> None:
     room_id = await server.found_room()
     event_id = await server.say("alice", room_id, "hi")
     await server.get("alice", room_id, f"context/{event_id}")
+    await server.quiet()
     server.queries.clear()
     await server.get("alice", room_id, f"context/{event_id}")
     assert len(server.queries) == 3
+    await server.quiet()
     server.queries.clear()
     await server.get("alice", room_id, f"event/{event_id}")
     assert len(server.queries) == 2

@@ -308,9 +308,11 @@ async def test_a_page_costs_two_queries_and_three_with_members(server: Readers) 
     await server.redact("bob", room_id, await server.say("bob", room_id, "oops", transaction="t"))
     token = (await server.sync("alice"))["next_batch"]
     await server.rooms.hosts.of(room_id)  # asked once, then followed
+    await server.quiet()
     server.queries.clear()
     await server.get("alice", room_id, "messages", dir="b", from_=token)
     assert len(server.queries) == 2
+    await server.quiet()
     server.queries.clear()
     chosen = json.dumps({"lazy_load_members": True})
     page = await server.get("alice", room_id, "messages", dir="b", from_=token, filter=chosen)

@@ -106,6 +106,7 @@ async def test_tokens_of_another_kind_are_refused(server: Readers) -> None:
 
 async def test_the_number_of_queries_does_not_depend_on_the_number_of_rooms(server: Readers) -> None:
     async def cost() -> int:
+        await server.quiet()
         server.queries.clear()
         await server.ok("GET", "/initialSync", token="alice")
         return len(server.queries)

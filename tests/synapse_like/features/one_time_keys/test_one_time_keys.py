@@ -106,6 +106,7 @@ async def test_claims_of_many_devices_are_few_statements(server: TestServer) -> 
             await person.upload(3)
         body = {"one_time_keys": {person.user_id: {"PHONE": ALGORITHM} for person in people}}
         await bob.ok("POST", "/keys/claim", body)
+        await server.quiet()
         server.queries.clear()
         found = await bob.ok("POST", "/keys/claim", body)
         assert len(found["one_time_keys"]) == amount

@@ -152,6 +152,7 @@ async def test_a_known_profile_asks_no_database(people: People) -> None:
     await people.register("ann")
     await people.ok("GET", ANN)
     await people.ok("PUT", ANN + "/m.tz", {"m.tz": "UTC"}, token="ann")
+    await people.quiet()
     people.queries.clear()
     assert await people.ok("GET", ANN) == {"displayname": "ann", "m.tz": "UTC"}
     assert people.queries == []

@@ -123,6 +123,7 @@ async def test_two_queries_each(server: Readers) -> None:
     token = (await server.sync("alice"))["next_batch"]
     for name in ("alice", "carol"):
         for path in ("state", "state/m.room.topic", "members", f"members?at={token}"):
+            await server.quiet()
             server.queries.clear()
             await server.get(name, room_id, path)
             assert len(server.queries) == 2, path

@@ -42,6 +42,7 @@ async def room_of_two(house: TestServer, **options: Any) -> str:
 async def test_a_message_reads_nothing(house: TestServer) -> None:
     room_id = await room_of_two(house)
     await message(house, "bob", room_id, "warm")
+    await house.quiet()
     house.queries.clear()
     for number in range(5):
         assert (await message(house, "bob", room_id, f"t{number}"))[0] == 200

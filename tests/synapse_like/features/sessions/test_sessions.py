@@ -28,6 +28,7 @@ async def refused(server: TestServer, token: str) -> Any:
 async def test_a_known_token_asks_the_database_nothing(server: TestServer) -> None:
     token = await server.register("alice")
     assert await is_alive(server, token)
+    await server.quiet()
     server.queries.clear()
     for _ in range(5):
         assert await is_alive(server, token)
@@ -36,6 +37,7 @@ async def test_a_known_token_asks_the_database_nothing(server: TestServer) -> No
 
 async def test_the_first_request_with_a_token_is_one_query(server: TestServer) -> None:
     token = await server.register("alice")
+    await server.quiet()
     server.queries.clear()
     assert await is_alive(server, token)
     assert len(server.queries) == 1
@@ -184,6 +186,7 @@ async def test_sightings_are_written_behind(server: TestServer) -> None:
     await job()
     assert await server.homeserver.kit.database.read(lambda txn: txn.all(rows)) == [("PHONE", "10.0.0.1")]
     assert await is_alive(server, token)
+    await server.quiet()
     server.queries.clear()
     await job()
     assert server.queries == []

@@ -124,6 +124,7 @@ async def test_a_message_ends_a_long_poll_with_no_read(server: TestServer) -> No
     async def send() -> None:
         await alice.send("1", {bob.user_id: {"PHONE": {"a": 1}}})
 
+    await server.quiet()
     server.queries.clear()
     response, _ = await together([waiting, send()])
     assert contents(response) == [{"a": 1}]
@@ -169,6 +170,7 @@ async def test_many_users_are_few_statements(server: TestServer) -> None:
         users = [(await KeyDevice.register(server, f"u{amount}x{index}")).user_id for index in range(amount)]
         await alice.send(f"warm{amount}", {user_id: {"PHONE": {}} for user_id in users})
         await server.caught_up()
+        await server.quiet()
         server.queries.clear()
         await alice.send(f"cold{amount}", {user_id: {"PHONE": {}} for user_id in users})
         counts.append(len(server.queries))

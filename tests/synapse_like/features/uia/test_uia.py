@@ -55,6 +55,7 @@ async def test_stages_add_up(server: TestServer) -> None:
 
 
 async def test_a_stage_that_is_enough_needs_no_session_and_no_row(server: TestServer) -> None:
+    await server.quiet()
     server.queries.clear()
     await uia_of(server).confirm(DUMMY, [["m.login.dummy"]], "test")
     assert server.queries == []

@@ -234,6 +234,7 @@ async def test_a_chat_of_two_counts(server: TestServer) -> None:
 async def test_counts_take_as_many_queries_for_many_rooms_as_for_one(pair: Pair) -> None:
     async def queries() -> int:
         await caught_up(pair.server)
+        await pair.server.quiet()
         pair.server.queries.clear()
         await pair.server.sync(pair.ben)
         return len([text for text in pair.server.queries if "unread" in text or "notified" in text])
@@ -256,6 +257,7 @@ async def test_a_woken_sync_asks_the_database_nothing_about_counts(pair: Pair) -
     event = await pair.send("two", **MENTION)
     await pair.read(event)
     await caught_up(pair.server)
+    await pair.server.quiet()
     pair.server.queries.clear()
     assert await pair.told() == (0, 0)
     assert not [text for text in pair.server.queries if "unread" in text]
