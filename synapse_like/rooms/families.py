@@ -106,7 +106,3 @@ class RoomLog:
     def say(self, shard: int, facts: Sequence[Pair]) -> None:
         """As `tell`, for a room that is just being given away."""
         self._log.tell(shard, facts)
-
-    def shard_for(self, room_id: str) -> int:
-        """The shard for a room that is made here: one of ours. Raises NotOwned if we have none."""
-        return self._log.choose(fresh_shard(ROOM, room_id))

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from replication import sql
 from replication.barrier import METHOD as HEARD
 from replication.barrier import Barrier
-from replication.calls import Channel, Door, Incoming, Peers, Station
+from replication.calls import Channel, Door, Incoming, Peers, Station, Unreachable
 from replication.calls.errors import MOVED, outcome_of
 from replication.codec import MINOR, FrameCodec
 from replication.committer import Committer
@@ -250,7 +250,7 @@ class Sharing:
         self.peers.keep(sight.workers.values())
         for worker in sight.workers.values():
             if worker.name != self.process.name and worker.address and not self._is_stopped:
-                _ = Deferred.fromCoroutine(self.peers.channel(worker)).addErrback(lambda _: None)
+                _ = Deferred.fromCoroutine(self.peers.channel(worker)).addErrback(_expect_unreachable)
 
     # -- the database, where the bus is silent -------------------------------------------------------------------------
 
@@ -267,6 +267,12 @@ class Sharing:
                 self._poll = self._kit.clock.call_later(POLL_SECONDS, self._poll_soon)
 
         _ = Deferred.fromCoroutine(self._reader.poll()).addErrback(_log).addCallback(again)
+
+
+def _expect_unreachable(failure: Any) -> None:
+    """Who cannot be reached now is looked for at the next look; anything else is a fault, and said."""
+    if failure.check(Unreachable) is None:
+        logger.error("connecting with another process failed:\n%s", failure.getTraceback())
 
 
 async def _awaited(waiting: Awaitable[Any]) -> None:
