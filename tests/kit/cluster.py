@@ -4,8 +4,10 @@ A module of tests imports the fixture ``server`` from here, and its tests run tw
 TCP. One process can be killed, stopped or started by its name; nothing starts it again by itself.
 """
 
+import csv
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -60,6 +62,7 @@ class Cluster(Server):
                 name = kind.name if kind is MAIN else f"{kind.name}{number}"
                 self.places[name] = Place(kind, name, _claimed(), _claimed())
         owners = Owners(folder / "owners.map", folder / "proxy.sock")
+        self._commands = owners.commands
         owners.path.write_text(empty_map())
         self._owners = OwnersMap(
             {key: value for key, value in arguments.items() if not key.startswith("cp_")}, owners.path, owners.commands
@@ -179,11 +182,17 @@ class Cluster(Server):
         self._telling = None
 
     def _is_served(self) -> bool:
-        """Whether the proxy has seen that every kind is well: nothing falls back to main any more."""
-        try:
-            return _status(self.visitor, "/_matrix/client/versions") == 200
-        except (OSError, HTTPException):
-            return False
+        """Whether the proxy has seen that every process is well: nothing falls back to another kind any more."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            try:
+                link.connect(str(self._commands))
+                link.sendall(b"show stat\n")
+                text = b"".join(iter(lambda: link.recv(65_536), b"")).decode()
+            except OSError:
+                return False
+        rows = list(csv.DictReader(text.removeprefix("# ").splitlines()))
+        servers = [row for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")]
+        return bool(servers) and all(row["status"] == "UP" for row in servers)
 
 
 def _claimed() -> Address:
