@@ -20,6 +20,7 @@ from synapse_like.federation.keys.notary import Notary
 from synapse_like.federation.keys.own import OwnKeys
 from synapse_like.federation.keys.store import KeyStore
 from synapse_like.federation.policy import ServerPolicy
+from synapse_like.federation.recommendations import Recommendations
 from synapse_like.federation.resolution import Ports, ServerResolver, WellKnown
 from synapse_like.federation.tls import FederationTls
 from synapse_like.federation.transport import Transport
@@ -51,6 +52,9 @@ def build(kit: Kit, rooms: Rooms) -> Built:
     notaries.is_signed = ring.is_signed_by_notary
     callers = SignatureAuthenticator(kit.server_name, policy, ring, kit.clock)
     _warn_of_default_notary(config)
+    if policy.is_enabled:
+        recommendations = Recommendations(client, rooms.hosts, rooms.events)
+        rooms.creation.policy_servers = rooms.reception.policy_servers = recommendations
     apis = [KeysApi(own, Notary(own, store, fetcher, kit.clock), kit.clock), VersionApi()]
     return Built(
         fronts=[Federation(policy, client, ring, callers), callers],

@@ -1,7 +1,8 @@
 """Events made here: drafts become events, are checked against the auth rules, extend the live room and are queued.
 
 From the first look at the room's head to the append nothing waits, so that no lock is needed; what has to be read (the
-numbers of new state keys, a remote member) is read before. The answer comes after the commit.
+numbers of new state keys, a remote member) is read before. The answer comes after the commit. Only a room that has a
+policy server is parked instead, while that server is asked about the event as it will be.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from replication.owned import owned
 from synapse_like.matrix.auth_rules import auth_keys_for, check_auth
 from synapse_like.matrix.auth_rules.selection import CREATE
 from synapse_like.matrix.events import Event
+from synapse_like.matrix.policy_servers import POLICY
 from synapse_like.matrix.room_versions import RoomVersion
 from synapse_like.matrix.signatures import build_event
 from synapse_like.matrix.signing_keys import SigningKey
@@ -26,7 +28,7 @@ from synapse_like.rooms.families import ROOM, fresh_shard
 from synapse_like.rooms.live import MEMBER, LiveRoom, RoomIdentity, TransactionKey
 from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.numbers import KeyNumbers, NumberBlock, RoomNumbers
-from synapse_like.rooms.ports import Notices
+from synapse_like.rooms.ports import NoPolicyServers, Notices, PolicyServers
 from synapse_like.rooms.redactions import takes_effect
 from synapse_like.toolkit.clock import Clock
 
@@ -97,6 +99,8 @@ class EventCreation:
         self._events = events
         self._clock = clock
         self._notices = notices
+        self.policy_servers: PolicyServers = NoPolicyServers()
+        """Asked about events of rooms that have one; federation puts itself here."""
 
     @owned(ROOM, "room_id")
     async def send(self, room_id: str, draft: Draft, *, transaction: TransactionKey | None = None) -> str:
@@ -146,7 +150,7 @@ class EventCreation:
             prepared = await self._prepare(room, drafts)
             if room.is_dropped:
                 continue
-            has_turn = room.turn.locked
+            has_turn = room.turn.locked or POLICY in room.state
             if has_turn:
                 await room.turn.acquire()
             try:
@@ -167,11 +171,15 @@ class EventCreation:
 
         Raises AuthError, NotFound.
         """
-        pdu = dict((await self.propose(room_id, draft)).pdu)
+        pdu = dict((await self._proposed(room_id, draft)).pdu)
         return {key: value for key, value in pdu.items() if key not in ("hashes", "signatures", "event_id")}
 
     async def propose(self, room_id: str, draft: Draft) -> Event:
         """The event of a draft, signed by us and allowed now, which is not sent yet: others have to sign it, too."""
+        event = await self._proposed(room_id, draft)
+        return await self.policy_servers.recommended(await self._rooms.get(room_id), event)
+
+    async def _proposed(self, room_id: str, draft: Draft) -> Event:
         for _ in range(_TRIES):
             room = await self._rooms.get(room_id)
             if room.turn.locked:
@@ -197,7 +205,7 @@ class EventCreation:
         prepared = await self._prepare(room, [create, *drafts])
         check_auth(event, {})
         facts = [self._accept(room, event, create, prepared, 0, None)]
-        facts += self._build(room, drafts, prepared, 1, None)
+        facts += await self._build(room, drafts, prepared, 1, None)
         self._rooms.found(room)
         await self._store(room, facts)
         return event.room_id
@@ -230,11 +238,11 @@ class EventCreation:
         unchanged = [_in_force(room, draft) for draft in drafts]
         if all(unchanged) and transaction is None:
             return [event_id for event_id in unchanged if event_id]
-        facts = self._build(room, drafts, prepared, 0, transaction)
+        facts = await self._build(room, drafts, prepared, 0, transaction)
         await self._store(room, facts)
         return [fact.event.event_id for fact in facts]
 
-    def _build(
+    async def _build(
         self,
         room: LiveRoom,
         drafts: Sequence[Draft],
@@ -242,12 +250,19 @@ class EventCreation:
         offset: int,
         transaction: TransactionKey | None,
     ) -> list[EventFact]:
-        """Build and accept drafts, one on the other. If one is refused the room is as it was before the first."""
+        """Build and accept drafts, one on the other. If one is refused the room is as it was before the first.
+
+        It waits for nothing but a policy server, and then the caller holds the room's turn.
+        """
         before = Restore(room) if len(drafts) > 1 else None
         try:
             facts = []
             for index, draft in enumerate(drafts, offset):
                 event = self._event(room, draft, prepared.first_nid + index)
+                if POLICY in room.state:
+                    event = await self.policy_servers.recommended(room, event)
+                    if room.is_dropped:
+                        raise Dropped()
                 facts.append(self._accept(room, event, draft, prepared, index, transaction))
             return facts
         except BaseException:

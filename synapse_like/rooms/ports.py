@@ -68,9 +68,28 @@ class Notices(Protocol):
         ...
 
 
-class EventGate(Protocol):
-    """Asked before a local event is built; raises a MatrixError to refuse it (modules, suspended users, limits)."""
+class PolicyServers(Protocol):
+    """Asks the policy server of a room that names one. Source: server-server API, "Policy Servers"."""
 
-    async def __call__(self, room: LiveRoom, event_type: str, content: Mapping[str, Any], sender: str, /) -> None:
-        """Raise to refuse."""
+    async def recommended(self, room: LiveRoom, event: Event) -> Event:
+        """An event of ours with the signature of the room's policy server, if it has to have one.
+
+        Raises Forbidden if that server does not want it, BadGateway if it gives no answer that can be used.
+        """
         ...
+
+    async def reviewed(self, room: LiveRoom, events: Sequence[Event]) -> tuple[list[Event], frozenset[str]]:
+        """Events of others with that signature, in the same order; and the ids of those that do not get it."""
+        ...
+
+
+class NoPolicyServers:
+    """Nobody to ask, as where there is no federation."""
+
+    async def recommended(self, room: LiveRoom, event: Event) -> Event:
+        """The event as it is."""
+        return event
+
+    async def reviewed(self, room: LiveRoom, events: Sequence[Event]) -> tuple[list[Event], frozenset[str]]:
+        """The events as they are."""
+        return list(events), frozenset()

@@ -20,6 +20,7 @@ from synapse_like.matrix.auth_rules import auth_keys_of
 from synapse_like.matrix.auth_rules.selection import CREATE
 from synapse_like.matrix.errors import NotFound
 from synapse_like.matrix.events import Event
+from synapse_like.matrix.policy_servers import POLICY
 from synapse_like.rooms.changes import Change, extend, put, remember_reference, remove
 from synapse_like.rooms.creation import Identity, Numbers
 from synapse_like.rooms.event_store import EventStore, from_fact
@@ -38,7 +39,7 @@ from synapse_like.rooms.placement import (
     is_allowed,
     passes,
 )
-from synapse_like.rooms.ports import Notices, Outcome
+from synapse_like.rooms.ports import NoPolicyServers, Notices, Outcome, PolicyServers
 from synapse_like.rooms.redactions import takes_effect
 from synapse_like.rooms.resolution import State, StateMap, StatePoint
 from synapse_like.toolkit.clock import Clock
@@ -66,6 +67,8 @@ class _Batch:
     room: LiveRoom
     around: Surroundings
     extras: Mapping[str, Mapping[str, Any]]
+    unwanted: frozenset[str] = frozenset()
+    """The ids of those that the room's policy server does not recommend."""
     facts: list[EventFact] = field(default_factory=list)
 
     def known(self, event: Event) -> Kind | None:
@@ -98,6 +101,8 @@ class EventReception:
         self._notices = notices
         self.shown: Callable[[LiveRoom, str], list[dict[str, Any]]] = lambda room, inviter: []
         """What the invited are shown of a room; the feature that invites knows."""
+        self.policy_servers: PolicyServers = NoPolicyServers()
+        """Asked about events of rooms that have one, before the room is parked; federation puts itself here."""
 
     async def receive(self, room_id: str, events: Sequence[Event]) -> list[Kind]:
         """Take in events of one room, predecessors first; what became of each.
@@ -126,8 +131,11 @@ class EventReception:
         """
         for attempt in range(1, _TRIES + 1):
             room = await self._rooms.get(room_id)
+            unwanted: frozenset[str] = frozenset()
+            if POLICY in room.state:
+                events, unwanted = await self.policy_servers.reviewed(room, events)
             try:
-                return await self._take_in(room, events, given or {}, extras or {})
+                return await self._take_in(room, events, given or {}, extras or {}, unwanted)
             except Dropped:
                 if attempt == _TRIES:
                     raise
@@ -139,10 +147,12 @@ class EventReception:
         events: Sequence[Event],
         given: Mapping[str, StateMap],
         extras: Mapping[str, Mapping[str, Any]],
+        unwanted: frozenset[str],
     ) -> list[Result]:
         await room.turn.acquire()
         try:
             batch = await self._batch(room, events, given, extras)
+            batch.unwanted = unwanted
             if room.is_dropped:
                 raise Dropped()
             results = [await self._place(batch, event) for event in events]
@@ -197,6 +207,8 @@ class EventReception:
         if not is_allowed(event, auth_events, before.events):
             event.rejected = True
             return self._keep(batch, self._fact(batch, change, Kind.REJECTED, before))
+        if event.event_id in batch.unwanted:
+            return self._keep(batch, self._fact(batch, change, Kind.SOFT_FAILED, before))
         if is_next:
             trunk = extend(room, change, is_local=self._is_local)
             return self._keep(batch, self._fact(batch, change, Kind.LIVE, before, trunk=trunk))

@@ -62,7 +62,7 @@ class Cluster(Server):
                 name = kind.name if kind is MAIN else f"{kind.name}{number}"
                 self.places[name] = Place(kind, name, _claimed(), _claimed())
         owners = Owners(folder / "owners.map", folder / "proxy.sock")
-        self._commands = owners.commands
+        self._proxy_commands = owners.commands
         owners.path.write_text(empty_map())
         self._owners = OwnersMap(
             {key: value for key, value in arguments.items() if not key.startswith("cp_")}, owners.path, owners.commands
@@ -185,7 +185,7 @@ class Cluster(Server):
         """Whether the proxy has seen that every process is well: nothing falls back to another kind any more."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             try:
-                link.connect(str(self._commands))
+                link.connect(str(self._proxy_commands))
                 link.sendall(b"show stat\n")
                 text = b"".join(iter(lambda: link.recv(65_536), b"")).decode()
             except OSError:

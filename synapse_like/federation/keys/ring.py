@@ -13,6 +13,7 @@ from synapse_like.federation.keys.own import OwnKeys
 from synapse_like.federation.keys.store import KeyName, KeyStore
 from synapse_like.matrix.errors import BadJson
 from synapse_like.matrix.events import Event
+from synapse_like.matrix.policy_servers import POLICY_KEY_ID
 from synapse_like.matrix.signatures import servers_that_must_sign, verify_json
 from synapse_like.matrix.signing_keys import VerifyKey
 from synapse_like.toolkit.clock import Clock
@@ -158,7 +159,7 @@ def _claim(event: Event) -> _Claim | Failure:
     claim = _Claim(event)
     signatures: Any = event.pdu.get("signatures")
     for server in servers:
-        key_ids = _key_ids(signatures, server)
+        key_ids = [key_id for key_id in _key_ids(signatures, server) if key_id != POLICY_KEY_ID]
         if not key_ids:
             return Failure(event, Flaw.NO_SIGNATURE, f"It is not signed by {server}")
         claim.signatures[server] = {key_id: signatures[server][key_id] for key_id in key_ids}
