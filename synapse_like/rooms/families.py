@@ -3,8 +3,7 @@
 The hash only picks the shard of a room or user that is new; the row that stores it is what counts.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from zlib import crc32
 
 from twisted.internet.defer import Deferred
@@ -12,6 +11,7 @@ from twisted.internet.defer import Deferred
 from replication.committer import Extra
 from replication.log import Log, Pair
 from replication.numbers import counter_of
+from replication.shards import NotOwned
 from replication.streams import Family
 from synapse_like.matrix.ids import UserID
 from synapse_like.rooms.sql import users as sql
@@ -77,9 +77,31 @@ class UserLog:
         if is_heard_by_all:
             await self.heard_by_all(USER.name, shard, counter_of(facts[-1][1].number))
 
-    def gathering(self) -> AbstractContextManager[None]:
-        """What is appended within is stored together, as far as it fits: for a request with many appends."""
-        return self._log.gathering()
+    async def append_each(self, facts: Mapping[str, Sequence[Pair]]) -> dict[str, Exception]:
+        """Store facts of many users, those of a shard in one transaction; returns after the commits.
+
+        Who could not be served, and why: of users whose shards belong to other processes (NotOwned), or that have one
+        in their shard whose facts were refused, nothing was stored.
+        """
+        shards: dict[int, list[str]] = {}
+        for user_id in facts:
+            shard = self._shards.get(user_id)
+            shards.setdefault(await self.shard_of(user_id) if shard is None else shard, []).append(user_id)
+        refused: dict[str, Exception] = {}
+        waiting = []
+        with self._log.gathering():
+            for shard, users in shards.items():
+                pairs = [pair for user_id in users for pair in facts[user_id]]
+                try:
+                    waiting.append((users, self._log.append(shard, users[0], pairs)))
+                except NotOwned as error:
+                    refused.update(dict.fromkeys(users, error))
+        for users, waiter in waiting:
+            try:
+                await waiter
+            except Exception as error:
+                refused.update(dict.fromkeys(users, error))
+        return refused
 
     def tell(self, user_id: str, facts: Sequence[Pair]) -> None:
         """Publish ephemeral facts of a user."""

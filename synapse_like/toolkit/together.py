@@ -1,7 +1,6 @@
 """Several coroutines at once."""
 
 from collections.abc import Coroutine, Iterable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
@@ -9,15 +8,9 @@ from twisted.internet.defer import Deferred
 T = TypeVar("T")
 
 
-async def together(
-    coroutines: Iterable[Coroutine[Any, Any, T]], started_in: AbstractContextManager[None] | None = None
-) -> list[T]:
-    """Run all of them, and wait for all; their results in order. Raises the first error, once all have ended.
-
-    `started_in` is held while they are started: as long as the first step of each takes, and not longer.
-    """
-    with started_in or nullcontext():
-        running = [Deferred.fromCoroutine(coroutine) for coroutine in coroutines]
+async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run all of them, and wait for all; their results in order. Raises the first error, once all have ended."""
+    running = [Deferred.fromCoroutine(coroutine) for coroutine in coroutines]
     results: list[T] = []
     error: BaseException | None = None
     for each in running:

@@ -9,6 +9,7 @@ import msgspec
 from replication.batch import Extra
 from replication.log import Pair
 from replication.owned import owned
+from replication.shards import NotOwned
 from synapse_like.features.accounts import Accounts
 from synapse_like.features.one_time_keys import sql
 from synapse_like.features.one_time_keys.facts import Key, OneTimeKeysFact, Stock
@@ -91,27 +92,31 @@ class OneTimeKeys:
         What is given out once is never given out again.
         """
         known = await self._accounts.existing(claims)
-        users = [user_id for user_id in claims if user_id in known and claims[user_id]]
-        asked = (self.claim(user_id, dict(claims[user_id])) for user_id in users)
-        found = await together(asked, self._log.gathering())
+        facts = {
+            user_id: _facts(user_id, claims[user_id]) for user_id in claims if user_id in known and claims[user_id]
+        }
+        refused = await self._log.append_each({user_id: _pairs(facts[user_id]) for user_id in facts})
+        for error in refused.values():
+            if not isinstance(error, NotOwned):
+                raise error
+        elsewhere = await together(self.claim(user_id, dict(claims[user_id])) for user_id in refused)
+        found = {user_id: _taken(facts[user_id]) for user_id in facts if user_id not in refused}
+        found.update(zip(refused, elsewhere, strict=True))
         return {
             user_id: {
                 device_id: {f"{key.algorithm}:{key.key_id}": msgspec.Raw(key.json.encode())}
                 for device_id, key in keys.items()
             }
-            for user_id, keys in zip(users, found, strict=True)
+            for user_id, keys in found.items()
             if keys
         }
 
     @owned(USER, "user_id")
     async def claim(self, user_id: str, wanted: dict[str, str]) -> dict[str, Key]:
         """Give out keys of one user: device → algorithm in, device → key out."""
-        facts = [
-            OneTimeKeysFact(user_id=user_id, device_id=device_id, wanted=algorithm)
-            for device_id, algorithm in wanted.items()
-        ]
-        await self._log.append(user_id, [(ONE_TIME_KEYS, fact) for fact in facts])
-        return {fact.device_id: fact.taken for fact in facts if fact.taken is not None}
+        facts = _facts(user_id, wanted)
+        await self._log.append(user_id, _pairs(facts))
+        return _taken(facts)
 
     async def renamed(self, user_id: str, device_id: str, display_name: str | None) -> Sequence[Pair]:
         """Nothing to append."""
@@ -124,3 +129,18 @@ class OneTimeKeys:
     def forget(self, transaction: Transaction, user_id: str, device_ids: Sequence[str]) -> None:
         """Delete the keys of devices that end."""
         sql.forget(transaction, user_id, device_ids)
+
+
+def _facts(user_id: str, wanted: Mapping[str, str]) -> list[OneTimeKeysFact]:
+    return [
+        OneTimeKeysFact(user_id=user_id, device_id=device_id, wanted=algorithm)
+        for device_id, algorithm in wanted.items()
+    ]
+
+
+def _pairs(facts: Sequence[OneTimeKeysFact]) -> list[Pair]:
+    return [(ONE_TIME_KEYS, fact) for fact in facts]
+
+
+def _taken(facts: Sequence[OneTimeKeysFact]) -> dict[str, Key]:
+    return {fact.device_id: fact.taken for fact in facts if fact.taken is not None}

@@ -1,6 +1,7 @@
 """The SQL of one-time keys, fallback keys and their counts."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 import orjson
 
@@ -27,44 +28,22 @@ _SET_FALLBACKS = """
             WHEN fallback_keys.key_id = excluded.key_id THEN fallback_keys.is_used ELSE 0 END,
         key_id = excluded.key_id, json = excluded.json
 """
-_TAKE = """
+_TAKE_ON_POSTGRESQL = """
+    WITH wanted (user_id, device_id, algorithm, amount) AS (VALUES :rows)
+    DELETE FROM one_time_keys WHERE (user_id, device_id, algorithm, place) IN (
+        SELECT w.user_id, w.device_id, w.algorithm, first.place FROM wanted w CROSS JOIN LATERAL (
+            SELECT n.place FROM one_time_keys n
+            WHERE n.user_id = w.user_id AND n.device_id = w.device_id AND n.algorithm = w.algorithm
+            ORDER BY n.place LIMIT w.amount) first)
+    RETURNING user_id, device_id, algorithm, key_id, json
+"""
+_TAKE_ONE_ON_SQLITE = """
     WITH wanted (user_id, device_id, algorithm) AS (VALUES :rows)
     DELETE FROM one_time_keys WHERE (user_id, device_id, algorithm, place) IN (
         SELECT w.user_id, w.device_id, w.algorithm, (SELECT min(n.place) FROM one_time_keys n
             WHERE n.user_id = w.user_id AND n.device_id = w.device_id AND n.algorithm = w.algorithm)
         FROM wanted w)
     RETURNING user_id, device_id, algorithm, key_id, json
-"""
-_TAKE_SEVERAL = """
-    DELETE FROM one_time_keys WHERE user_id = :user_id AND device_id = :device_id AND algorithm = :algorithm
-        AND place IN (SELECT n.place FROM one_time_keys n
-            WHERE n.user_id = :user_id AND n.device_id = :device_id AND n.algorithm = :algorithm
-            ORDER BY n.place LIMIT :amount)
-    RETURNING user_id, device_id, algorithm, key_id, json
-"""
-_FALLBACKS = """
-    INSERT INTO fallback_keys (user_id, device_id, algorithm, key_id, json, is_used) VALUES :rows
-    ON CONFLICT (user_id, device_id, algorithm) DO UPDATE SET is_used = CASE
-            WHEN fallback_keys.key_id = excluded.key_id THEN fallback_keys.is_used ELSE 0 END,
-        key_id = excluded.key_id, json = excluded.json
-"""
-_FIRST = """
-    WITH wanted (user_id, device_id, algorithm) AS (VALUES :rows)
-    SELECT k.user_id, k.device_id, k.algorithm, k.key_id, k.json FROM wanted JOIN one_time_keys k
-        ON k.user_id = wanted.user_id AND k.device_id = wanted.device_id AND k.algorithm = wanted.algorithm
-        AND k.key_id = (SELECT n.key_id FROM one_time_keys n
-            WHERE n.user_id = wanted.user_id AND n.device_id = wanted.device_id AND n.algorithm = wanted.algorithm
-            ORDER BY n.place, n.key_id LIMIT 1)
-"""
-_FIRST_FEW = """
-    SELECT user_id, device_id, algorithm, key_id, json FROM one_time_keys
-    WHERE user_id = :user_id AND device_id = :device_id AND algorithm = :algorithm
-    ORDER BY place, key_id LIMIT :amount
-"""
-_REMOVE = """
-    WITH taken (user_id, device_id, algorithm, key_id) AS (VALUES :rows)
-    DELETE FROM one_time_keys WHERE (user_id, device_id, algorithm, key_id) IN
-        (SELECT user_id, device_id, algorithm, key_id FROM taken)
 """
 _FALLBACKS = """
     WITH wanted (user_id, device_id, algorithm) AS (VALUES :rows)
@@ -125,15 +104,21 @@ def set_fallbacks(transaction: Transaction, user_id: str, device_id: str, keys: 
     transaction.rows(_SET_FALLBACKS, [(user_id, device_id, key.algorithm, key.key_id, key.json, 0) for key in keys])
 
 
-def take(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Row]:
-    """Take the next key of each out: (user, device, algorithm, key id, JSON)."""
-    return transaction.query_rows(_TAKE, wanted)
+def take(transaction: Transaction, wanted: Mapping[Wanted, int]) -> list[Row]:
+    """Take so many keys of each out, the oldest: (user, device, algorithm, key id, JSON).
 
-
-def take_several(transaction: Transaction, wanted: Wanted, amount: int) -> list[Row]:
-    """The same, for several keys of one device."""
-    user_id, device_id, algorithm = wanted
-    return transaction.all(_TAKE_SEVERAL, user_id=user_id, device_id=device_id, algorithm=algorithm, amount=amount)
+    SQLite cannot limit by a column: there it is a statement for the first of each, another for the second, and so on.
+    """
+    if transaction.engine_name == "postgresql":
+        return transaction.query_rows(_TAKE_ON_POSTGRESQL, [(*each, amount) for each, amount in wanted.items()])
+    found: list[Row] = []
+    left = list(wanted)
+    while left:
+        rows = transaction.query_rows(_TAKE_ONE_ON_SQLITE, left)
+        found += rows
+        taken = Counter(row[:3] for row in found)
+        left = [each for each in {row[:3] for row in rows} if taken[each] < wanted[each]]
+    return found
 
 
 def use_fallbacks(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Row]:

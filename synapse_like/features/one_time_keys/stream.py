@@ -4,7 +4,7 @@ transaction of the log of their owner, so that neither two requests nor two proc
 
 from collections.abc import Sequence
 
-from replication.ports import Row, Transaction
+from replication.ports import Transaction
 from replication.streams import Storage, Stream
 from synapse_like.features.one_time_keys import sql
 from synapse_like.features.one_time_keys.facts import Key, OneTimeKeysFact, Stock
@@ -39,12 +39,8 @@ def _store(transaction: Transaction, facts: Sequence[OneTimeKeysFact]) -> None:
 
 def _give(transaction: Transaction, asked: dict[Wanted, list[OneTimeKeysFact]], stocks: dict[Device, Stock]) -> None:
     """Hand out one-time keys, then fallback keys; `stocks` shrink with it."""
-    once = [wanted for wanted, several in asked.items() if len(several) == 1]
-    rows: list[Row] = sql.take(transaction, once)
-    for wanted, several in asked.items():
-        if len(several) > 1:
-            rows += sql.take_several(transaction, wanted, len(several))
-    for user_id, device_id, algorithm, key_id, text in rows:
+    amounts = {wanted: len(several) for wanted, several in asked.items()}
+    for user_id, device_id, algorithm, key_id, text in sql.take(transaction, amounts):
         asked[user_id, device_id, algorithm].pop().taken = Key(algorithm, key_id, text)
         stock = stocks[user_id, device_id]
         left = {**stock.counts, algorithm: stock.counts.get(algorithm, 0) - 1}

@@ -4,7 +4,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
+from replication.log import Pair
 from replication.owned import owned
+from replication.shards import NotOwned
 from synapse_like.features.accounts import Accounts
 from synapse_like.features.to_device import sql
 from synapse_like.features.to_device.deliveries import Deliveries
@@ -88,13 +90,8 @@ class ToDevice:
     @owned(USER, "user_id")
     async def deliver(self, user_id: str, transaction: Transaction, messages: Messages) -> None:
         """Lay messages into the inboxes of one user, unless this request has done so before."""
-        now_ms = self._clock.now_ms()
-        facts = [
-            ToDeviceFact(user_id=user_id, device_id=each, json=text, transaction=transaction, sent_ms=now_ms)
-            for each, text in messages.items()
-        ]
         try:
-            await self._log.append(user_id, [(TO_DEVICE, fact) for fact in facts])
+            await self._log.append(user_id, _facts(user_id, transaction, messages, self._clock.now_ms()))
         except AlreadyDelivered:
             return
 
@@ -118,8 +115,13 @@ class ToDevice:
         """To all users who have not had them, at once, so that one commit serves many."""
         known = await self._accounts.existing(messages)
         due = [user_id for user_id in messages if user_id in known and user_id not in done and messages[user_id]]
-        deliveries = (self.deliver(user_id, transaction, messages[user_id]) for user_id in due)
-        await together(deliveries, self._log.gathering())
+        now_ms = self._clock.now_ms()
+        facts = {user_id: _facts(user_id, transaction, messages[user_id], now_ms) for user_id in due}
+        refused = await self._log.append_each(facts)
+        for error in refused.values():
+            if not isinstance(error, NotOwned | AlreadyDelivered):
+                raise error
+        await together(self.deliver(user_id, transaction, messages[user_id]) for user_id in refused)
         done.update(due)
 
     def _sorted(self, contents: Contents) -> tuple[Contents, Contents]:
@@ -134,6 +136,16 @@ class ToDevice:
                 parse_user_id(user_id)
                 remote[user_id] = devices
         return local, remote
+
+
+def _facts(user_id: str, transaction: Transaction, messages: Messages, sent_ms: int) -> list[Pair]:
+    return [
+        (
+            TO_DEVICE,
+            ToDeviceFact(user_id=user_id, device_id=each, json=text, transaction=transaction, sent_ms=sent_ms),
+        )
+        for each, text in messages.items()
+    ]
 
 
 def _rendered(sender: str, kind: str, contents: Mapping[str, Any]) -> Messages:

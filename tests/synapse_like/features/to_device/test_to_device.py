@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from twisted.internet import reactor
 
-from synapse_like.features.to_device import ToDevice
+from synapse_like.features.to_device import ToDevice, Transaction
 from synapse_like.matrix.errors import InvalidParam
+from synapse_like.rooms.families import USER, fresh_shard
 from synapse_like.toolkit.together import together
 from tests.kit.encryption import KeyDevice
 from tests.kit.homeserver import TestServer, server, settings, start
@@ -141,6 +142,20 @@ async def test_a_transaction_brings_its_messages_once(server: TestServer) -> Non
     await other.send("1", messages)
     await alice.send("1", messages, "m.other")
     assert len(contents(await bob.sync())) == 3
+
+
+async def test_who_has_had_a_message_does_not_keep_it_from_a_neighbour(server: TestServer) -> None:
+    alice, bob = await pair(server)
+    shard = fresh_shard(USER, bob.user_id)
+    name = next(each for each in (f"n{index}" for index in range(5000)) if fresh_shard(USER, f"@{each}:test") == shard)
+    neighbour = await KeyDevice.register(server, name)
+    await alice.send("0", {bob.user_id: {"PHONE": {"n": 0}}})
+    await server.homeserver.front(ToDevice).deliver(
+        bob.user_id, Transaction(alice.user_id, "PHONE", "m.test/1"), {"PHONE": '{"content":{"n":1}}'}
+    )
+    await alice.send("1", {who.user_id: {"PHONE": {"n": 2}} for who in (bob, neighbour)})
+    assert contents(await bob.sync()) == [{"n": 0}, {"n": 1}]
+    assert contents(await neighbour.sync()) == [{"n": 2}]
 
 
 async def test_a_transaction_is_known_after_a_restart(tmp_path: Path) -> None:
