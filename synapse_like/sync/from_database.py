@@ -18,7 +18,8 @@ from synapse_like.rooms.sql import state as state_sql
 from synapse_like.sync import sql
 from synapse_like.sync.rooms_part import RoomNews, timeline_limit
 from synapse_like.sync.section import SyncContext
-from synapse_like.sync.window import StateKey
+from synapse_like.sync.whole_rooms import WholeRooms
+from synapse_like.sync.window import Changes, StateKey
 from synapse_like.toolkit.db import Transaction
 
 
@@ -48,14 +49,15 @@ class Found:
     transactions: dict[str, str] = field(default_factory=dict)
 
 
-def rooms_from_database(transaction: Transaction, context: SyncContext, events: EventStore) -> Found:
+def rooms_from_database(
+    transaction: Transaction, context: SyncContext, events: EventStore, whole_rooms: WholeRooms
+) -> Found:
     """Everything that the response says about rooms; `context.rooms` and `context.now` are of this snapshot."""
     groups = group(transaction, context)
     context.fresh_rooms = {room.room_id for room in groups.fresh}
     found = Found()
-    shown = [*groups.joined, *groups.fresh, *groups.left]
-    timelines = _timelines(transaction, context, shown)
-    found.joined = _joined_news(transaction, context, groups, timelines)
+    timelines = _timelines(transaction, context, [*groups.joined, *groups.left])
+    found.joined = _joined_news(transaction, context, groups, timelines, whole_rooms)
     found.left = _left_news(transaction, context, groups, timelines)
     ended_events = events.read(transaction, [room.event_id for room in (*groups.invited, *groups.ended)])
     found.invited = [(r, ended_events[r.event_id]) for r in groups.invited if r.event_id in ended_events]
@@ -130,24 +132,36 @@ def _timelines(
     transaction: Transaction, context: SyncContext, rooms: Sequence[UserRoom]
 ) -> dict[int, list[StoredEvent]]:
     """The newest events of each room, with at least one more than the timeline holds, if there are as many."""
-    limit = timeline_limit(context)
-    bound = limit + 1 if context.filter.room.timeline.is_everything else 5 * limit + 1
     asked = [(room.room_nid, *_bounds(context, room)) for room in rooms]
-    rows = events_sql.newest_of_rooms(transaction, asked, bound)
+    rows = events_sql.newest_of_rooms(transaction, asked, _asked_for(context))
     found: dict[int, list[StoredEvent]] = {room.room_nid: [] for room in rooms}
     for event in stored_all(transaction, rows):
         found[event.room_nid].append(event)
     return found
 
 
+def _asked_for(context: SyncContext) -> int:
+    """How many of a room's newest events are read: filters leave some of them out."""
+    limit = timeline_limit(context)
+    return limit + 1 if context.filter.room.timeline.is_everything else 5 * limit + 1
+
+
 def _joined_news(
-    transaction: Transaction, context: SyncContext, groups: Groups, timelines: Mapping[int, list[StoredEvent]]
+    transaction: Transaction,
+    context: SyncContext,
+    groups: Groups,
+    timelines: dict[int, list[StoredEvent]],
+    whole_rooms: WholeRooms,
 ) -> list[RoomNews]:
     is_lazy = context.filter.room.state.lazy_load_members
-    whole = [*groups.fresh, *(groups.joined if context.is_full_state else [])]
-    partly = [] if context.is_full_state else groups.joined
-    current = _whole_state(transaction, whole, is_lazy)
-    changes = _changes(transaction, context, partly)
+    heads = sql.heads(transaction, [room.room_nid for room in (*groups.fresh, *groups.joined)])
+    numbers = {nid: head[0] for nid, head in heads.items()}
+    fresh = whole_rooms.read(transaction, groups.fresh, numbers, _asked_for(context), has_members=not is_lazy)
+    timelines |= {nid: list(room.timeline) for nid, room in fresh.items()}
+    current: dict[int, Changes] = {nid: room.state for nid, room in fresh.items()}
+    if context.is_full_state:
+        current |= _whole_state(transaction, groups.joined, is_lazy)
+    changes = _changes(transaction, context, [] if context.is_full_state else groups.joined)
     past = pasts(transaction, context.user_id, [room.room_nid for room in (*groups.fresh, *groups.joined)])
     learn(transaction, past, (event for nid in past for event in timelines[nid]))
     limit = timeline_limit(context)
@@ -161,7 +175,7 @@ def _joined_news(
         news.append(
             RoomNews(room, events, is_limited, state, is_complete, membership_at=past[nid].membership_at, end=END)
         )
-    _add_summaries(transaction, context, news)
+    _add_summaries(transaction, context, news, heads)
     if is_lazy:
         _add_members(transaction, context, news)
     return news
@@ -244,19 +258,27 @@ def stored_by_id(transaction: Transaction, event_ids: Sequence[str]) -> dict[str
     return {event.event_id: event for event in stored_all(transaction, events_sql.by_ids(transaction, event_ids))}
 
 
-def _add_summaries(transaction: Transaction, context: SyncContext, news: Sequence[RoomNews]) -> None:
+def _add_summaries(
+    transaction: Transaction,
+    context: SyncContext,
+    news: Sequence[RoomNews],
+    heads: Mapping[int, tuple[int, int, int]],
+) -> None:
     """Member counts and heroes, where a client knows nothing yet or membership has changed."""
     concerned = [each for each in news if each.is_complete or any(key[0] == "m.room.member" for key in each.changes)]
-    nids = [each.room.room_nid for each in concerned]
-    counts = sql.member_counts(transaction, nids)
-    named = sql.named_rooms(transaction, nids)
-    unnamed = [nid for nid in nids if nid not in named]
+    named = sql.named_rooms(transaction, [each.room.room_nid for each in concerned if not each.is_complete])
+    named |= {each.room.room_nid for each in concerned if each.is_complete and _has_name(each.changes)}
+    unnamed = [each.room.room_nid for each in concerned if each.room.room_nid not in named]
     heroes = sql.heroes(transaction, unnamed, context.user_id)
     for each in concerned:
-        joined, invited = counts.get(each.room.room_nid, (0, 0))
+        _, joined, invited = heads[each.room.room_nid]
         each.summary = {"m.joined_member_count": joined, "m.invited_member_count": invited}
         if each.room.room_nid in unnamed:
             each.summary["m.heroes"] = _heroes_of(heroes.get(each.room.room_nid, []))
+
+
+def _has_name(state: Changes) -> bool:
+    return any((kind, "") in state for kind in ("m.room.name", "m.room.canonical_alias"))
 
 
 def _heroes_of(members: Sequence[tuple[str, str]]) -> list[str]:

@@ -18,6 +18,7 @@ from synapse_like.sync.response import SyncResponse
 from synapse_like.sync.rooms_part import RoomNews, put_invited, put_joined, put_left
 from synapse_like.sync.section import Section, Standing, SyncContext
 from synapse_like.sync.tokens import SyncToken
+from synapse_like.sync.whole_rooms import WholeRooms
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.http.requester import Requester
@@ -52,6 +53,7 @@ class Sync:
         process: int,
         meters: SyncMeters,
     ) -> None:
+        self.whole_rooms = WholeRooms()
         self._meters = meters
         self._notifier = notifier
         self._database = database
@@ -183,7 +185,7 @@ class Sync:
             if context.since is not None and not _is_before(context.since, context.now):
                 context.since = None
             context.rooms = rooms_in(transaction, context.user_id)
-            found = rooms_from_database(transaction, context, self._rooms.events)
+            found = rooms_from_database(transaction, context, self._rooms.events, self.whole_rooms)
             self._put(context, found, response)
             for section in self._sections:
                 if not section.is_ephemeral:

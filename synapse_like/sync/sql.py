@@ -40,7 +40,7 @@ _MEMBERSHIP_AT = """
             WHERE v.room_nid = asked.room_nid AND v.key_nid = k.key_nid AND v.number <= asked.number)
     JOIN events e ON e.event_nid = t.event_nid
 """
-_COUNTS = "SELECT room_nid, joined_members, invited_members FROM room_heads WHERE room_nid IN :room_nids"
+_HEADS = "SELECT room_nid, number, joined_members, invited_members FROM room_heads WHERE room_nid IN :room_nids"
 _HEROES = """
     SELECT room_nid, user_id, membership FROM (
         SELECT m.room_nid, m.user_id, m.membership, row_number() OVER (PARTITION BY m.room_nid ORDER BY
@@ -83,10 +83,10 @@ def memberships_at(transaction: Transaction, user_id: str, asked: Sequence[tuple
     return dict(transaction.query_rows(_MEMBERSHIP_AT, [(nid, user_id, number) for nid, number in asked]))
 
 
-def member_counts(transaction: Transaction, room_nids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """How many have joined and how many are invited, by room."""
-    rows = transaction.all(_COUNTS, room_nids=room_nids) if room_nids else []
-    return {nid: (joined, invited) for nid, joined, invited in rows}
+def heads(transaction: Transaction, room_nids: Sequence[int]) -> dict[int, tuple[int, int, int]]:
+    """The last number of a room's log, how many have joined and how many are invited, by room."""
+    rows = transaction.all(_HEADS, room_nids=room_nids) if room_nids else []
+    return {nid: (number, joined, invited) for nid, number, joined, invited in rows}
 
 
 def heroes(transaction: Transaction, room_nids: Sequence[int], user_id: str) -> dict[int, list[tuple[str, str]]]:

@@ -1,10 +1,10 @@
 """A server with 10,000 rooms starts at once, and a room is brought into memory by a few queries, whatever its size.
 
+What a start costs is counted in its own CPU time, which is nearly the same on a busy machine.
 The rooms are copies of one that was made by the server, stored behind its back: ``many_rooms``.
 """
 
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from synapse_like.rooms.front import Draft, Rooms
 from synapse_like.toolkit.db import Database
+from tests.bench.cpu import cpu_seconds, descendants
 from tests.kit import spine
 from tests.kit.databases import database
 from tests.kit.server import Server, server
@@ -22,8 +23,7 @@ from tests.walks.many_rooms import copy_room
 __all__ = ["database", "server"]
 
 ROOMS = 10_000
-READY_SECONDS = 3.0
-STARTS = 3
+READY_CPU_SECONDS = 3.0
 LOADING_QUERIES = 4
 SMALL, LARGE = 2, 150
 
@@ -37,7 +37,7 @@ def test_a_server_of_many_rooms_is_ready_within_three_seconds(
     alice.send(room_id, "the soup is ready", "1")
     server.stop()
     copies = copy_room(_database_of(server), room_id, ROOMS)
-    assert min(_seconds_until_ready(server, tmp_path, monkeypatch) for _ in range(STARTS)) < READY_SECONDS
+    assert _cpu_seconds_until_ready(server, tmp_path, monkeypatch) < READY_CPU_SECONDS
     assert len(alice.call("GET", "/_matrix/client/v3/joined_rooms")["joined_rooms"]) == ROOMS + 1
     for copy in (copies[0], copies[-1]):
         event_id = alice.send(copy, "and so is the bread", "2")
@@ -74,19 +74,17 @@ async def _fill(rooms: Rooms, room_id: str, size: int) -> None:
     await gatherResults([Deferred.fromCoroutine(each) for each in sending], consumeErrors=True)
 
 
-def _seconds_until_ready(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
-    """Start the server (stopped first, if it runs) and time it until it tells systemd that it is ready."""
-    server.stop()
-    address = folder / f"notify{time.monotonic_ns()}"
+def _cpu_seconds_until_ready(server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch) -> float:
+    """Start the server; what it has spent when it tells systemd that it is ready."""
+    address = folder / "notify"
     monkeypatch.setenv("NOTIFY_SOCKET", str(address))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(address))
         systemd.settimeout(60)
-        began = time.monotonic()
         server.start()
         heard = systemd.recv(100)
     assert heard == b"READY=1"
-    return time.monotonic() - began
+    return cpu_seconds(descendants(server.pid))
 
 
 def _database_of(server: Server) -> Any:

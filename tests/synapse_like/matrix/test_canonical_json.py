@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synapse_like.matrix.canonical_json import MAX_DEPTH, canonical_json, check_canonical
+from synapse_like.matrix.canonical_json import MAX_DEPTH, canonical_json, check_canonical, parsed
 from synapse_like.matrix.errors import UnsafeValue
 from tests.kit.pdus import safe_json
 
@@ -31,6 +31,19 @@ def test_the_bytes_are_those_of_canonicaljson(value):
             canonical_json(value)
     else:
         assert canonical_json(value) == expected
+
+
+@given(any_json | st.integers(-(10**60), 10**60) | st.text(st.characters()))
+def test_events_are_read_as_they_were_written(value):
+    """Also what only old rooms may hold: integers of any length, half surrogates."""
+    text = json.dumps(value)
+    assert repr(parsed(text)) == repr(json.loads(text)), "integers stay integers"
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"a":01}', '{"a":1}x', "[" * 100_000, "9" * 10_000])
+def test_what_is_no_json_is_not_read(text):
+    with pytest.raises(ValueError):
+        parsed(text)
 
 
 @given(

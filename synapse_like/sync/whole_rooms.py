@@ -1,0 +1,116 @@
+"""Rooms of which a client knows nothing: their newest events and their whole state, kept while nothing happens in them.
+
+What is kept of a room is the same for all readers (who may see what is decided later), and good for a snapshot in which
+the room's log has the same last number: whatever changes what a room shows, a redaction too, is a fact of its log.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+from replication.numbers import pack
+from synapse_like.rooms.event_store import StoredEvent, stored_all
+from synapse_like.rooms.memberships import UserRoom
+from synapse_like.rooms.sql import events as events_sql
+from synapse_like.sync import sql
+from synapse_like.sync.window import StateKey
+from synapse_like.toolkit.db import Transaction
+
+KEPT_EVENTS: Final = 20_000
+LARGEST: Final = 200
+"""A room with more events than that is read anew for each client."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeRoom:
+    """A room as of a number of its log."""
+
+    number: int
+    timeline: Sequence[StoredEvent]
+    """The newest live events, oldest first; at least as many as were asked for, if there are."""
+    state: Mapping[StateKey, StoredEvent]
+
+    def __len__(self) -> int:
+        """How many events it holds."""
+        return len(self.timeline) + len(self.state)
+
+
+_Key = tuple[int, int, bool]
+"""(room, how many events were asked for, whether state holds membership)"""
+
+
+class WholeRooms:
+    """Reads whole rooms within snapshots. Used by all database threads."""
+
+    def __init__(self) -> None:
+        self.limit = KEPT_EVENTS
+        self.hits = self.misses = 0
+        self._kept: OrderedDict[_Key, WholeRoom] = OrderedDict()
+        self._count = 0
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        """How many events are kept."""
+        return self._count
+
+    def read(
+        self,
+        transaction: Transaction,
+        rooms: Sequence[UserRoom],
+        numbers: Mapping[int, int],
+        bound: int,
+        *,
+        has_members: bool,
+    ) -> dict[int, WholeRoom]:
+        """These rooms by `room_nid`, in two questions for all that are not kept; `numbers` are the last ones of their
+        logs in the snapshot. State is with or without membership.
+        """
+        found = {}
+        for room in rooms:
+            kept = self._kept.get((room.room_nid, bound, has_members))
+            if kept is not None and kept.number == numbers[room.room_nid]:
+                found[room.room_nid] = kept
+        missing = [room for room in rooms if room.room_nid not in found]
+        new = _read(transaction, missing, numbers, bound, has_members)
+        with self._lock:
+            self.hits += len(found)
+            self.misses += len(missing)
+            for nid in found:
+                if (nid, bound, has_members) in self._kept:
+                    self._kept.move_to_end((nid, bound, has_members))
+            for nid, whole in new.items():
+                self._keep((nid, bound, has_members), whole)
+        return found | new
+
+    def _keep(self, key: _Key, room: WholeRoom) -> None:
+        if (old := self._kept.pop(key, None)) is not None:
+            self._count -= len(old)
+        if len(room) > LARGEST:
+            return
+        self._kept[key] = room
+        self._count += len(room)
+        while self._count > self.limit:
+            self._count -= len(self._kept.popitem(last=False)[1])
+
+
+def _read(
+    transaction: Transaction, rooms: Sequence[UserRoom], numbers: Mapping[int, int], bound: int, has_members: bool
+) -> dict[int, WholeRoom]:
+    if not rooms:
+        return {}
+    asked = [(room.room_nid, pack(room.shard, 0), numbers[room.room_nid]) for room in rooms]
+    rows = events_sql.newest_of_rooms(transaction, asked, bound)
+    nids = [room.room_nid for room in rooms]
+    state_rows = sql.current_state(transaction, nids, has_members=has_members)
+    by_nid = {row[1]: row for row in (*rows, *state_rows)}
+    events = {event.event_nid: event for event in stored_all(transaction, list(by_nid.values()))}
+    timelines: dict[int, list[StoredEvent]] = {nid: [] for nid in nids}
+    states: dict[int, dict[StateKey, StoredEvent]] = {nid: {} for nid in nids}
+    for row in rows:
+        timelines[row[2]].append(events[row[1]])
+    for row in state_rows:
+        event = events[row[1]]
+        states[row[2]][event.event.key] = event
+    return {nid: WholeRoom(numbers[nid], timelines[nid], states[nid]) for nid in nids}
