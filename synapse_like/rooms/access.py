@@ -39,6 +39,21 @@ class Past:
     membership: PastOfKey = field(default_factory=PastOfKey)
     off_trunk: dict[StateRef, Standing] = field(default_factory=dict)
     """Visibility and membership in states of branches, as far as `learn` has looked them up."""
+    _joined_since: int | None = None
+
+    @property
+    def joined_since(self) -> int:
+        """The version of the trunk since which the user has been in the room, without a gap up to now."""
+        if self._joined_since is None:
+            since = 2**62
+            for version, value in zip(
+                reversed(self.membership.versions), reversed(self.membership.values), strict=True
+            ):
+                if value != "join":
+                    break
+                since = version
+            self._joined_since = since
+        return self._joined_since
 
     def standing(self, event: StoredEvent) -> Standing:
         """Visibility and membership before an event. Off the trunk, if nobody has looked: as they are now."""
@@ -49,7 +64,9 @@ class Past:
         return Standing(_visibility(visibility), self.membership.at(version))
 
     def shows(self, event: StoredEvent) -> bool:
-        """Whether the user may see an event."""
+        """Whether the user may see an event: at once where the user was in the room, as nearly always."""
+        if event.before.branch == TRUNK and event.before.version >= self.joined_since:
+            return True
         version = event.before.version if event.before.branch == TRUNK else -1
         has_joined_later = "join" in self.membership.values[bisect_right(self.membership.versions, version) :]
         return may_see_event(event.event, self.user_id, self.standing(event), has_joined_later)
@@ -58,6 +75,8 @@ class Past:
         """The user's membership at an event, for `unsigned.membership` (MSC4115): after it, for one's own."""
         if event.event.type == "m.room.member" and event.event.state_key == self.user_id:
             return event.event.membership or "leave"
+        if event.before.branch == TRUNK and event.before.version >= self.joined_since:
+            return "join"
         return self.standing(event).membership or "leave"
 
     def visible(self, events: Iterable[StoredEvent]) -> list[StoredEvent]:

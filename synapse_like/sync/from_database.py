@@ -304,10 +304,11 @@ def _add_members(transaction: Transaction, context: SyncContext, news: Sequence[
 
 
 def _transaction_ids(transaction: Transaction, context: SyncContext, news: Sequence[RoomNews]) -> dict[str, str]:
-    """The transaction ids of this device's own events."""
-    device_id = context.requester.device_id
-    own = [event for each in news for event in each.timeline if event.event.sender == context.user_id]
+    """The transaction ids of this device's own events, of which state has none."""
+    device_id, user_id = context.requester.device_id, context.user_id
+    timelines = (event for each in news for event in each.timeline)
+    own = [event for event in timelines if event.event.state_key is None and event.event.sender == user_id]
     if device_id is None or not own:
         return {}
     nids = sorted({event.room_nid for event in own})
-    return events_sql.transaction_ids(transaction, context.user_id, device_id, nids, [e.event_id for e in own])
+    return events_sql.transaction_ids(transaction, user_id, device_id, nids, [e.event_id for e in own])

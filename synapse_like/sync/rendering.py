@@ -17,6 +17,8 @@ MembershipAt = Callable[[StoredEvent], str]
 def wanted(context: SyncContext, events: Iterable[StoredEvent], chosen: RoomEventFilter) -> list[StoredEvent]:
     """The events that the filter and the user's ignore list let through. State of ignored users is kept."""
     ignored = context.ignored_users
+    if chosen.is_everything and not ignored:
+        return list(events)
     return [
         event
         for event in events

@@ -6,39 +6,35 @@ from dataclasses import dataclass, field
 from synapse_like.features.unread.counting import (
     ALL_THREADS,
     Correction,
-    Counts,
     ModeChange,
     Point,
     Standing,
     StoredMode,
 )
 from synapse_like.toolkit.db import Transaction
-from synapse_like.toolkit.db.transaction import Row
 
-_HEADS = "SELECT room_nid, notified, highlighted FROM room_heads WHERE room_nid IN :room_nids"
-_MARKS = """
-    SELECT room_nid, thread, number, notified, highlighted FROM unread_marks
-    WHERE user_id = :user_id AND room_nid IN :room_nids
-"""
-_MODES = """
-    SELECT room_nid, number, mode, notified, highlighted FROM unread_modes
-    WHERE user_id = :user_id AND room_nid IN :room_nids ORDER BY room_nid, number
-"""
 _AFTER_MARK = """
     JOIN unread_marks m ON m.user_id = :user_id AND m.room_nid = x.room_nid AND m.thread = ''
     WHERE x.room_nid IN :room_nids AND x.number > m.number
 """
-_THREADS = f"SELECT x.room_nid, x.thread, x.notified, x.highlighted FROM unread_threads x {_AFTER_MARK}"
-_CORRECTIONS = f"""
-    SELECT x.room_nid, x.number, x.thread, x.notify, x.highlight FROM unread_corrections x {_AFTER_MARK}
-"""
-_DEVIATIONS = """
-    SELECT d.room_nid, d.thread, sum(d.notify), sum(d.highlight) FROM unread_deviations d
+_STANDINGS = f"""
+    SELECT 'now' AS what, room_nid, '' AS thread, number, notified, highlighted, 0 AS mode
+    FROM room_heads WHERE room_nid IN :room_nids
+    UNION ALL SELECT 'mark', room_nid, thread, number, notified, highlighted, 0
+    FROM unread_marks WHERE user_id = :user_id AND room_nid IN :room_nids
+    UNION ALL SELECT 'mode', room_nid, '', number, notified, highlighted, mode
+    FROM unread_modes WHERE user_id = :user_id AND room_nid IN :room_nids
+    UNION ALL SELECT 'thread', x.room_nid, x.thread, 0, x.notified, x.highlighted, 0 FROM unread_threads x {_AFTER_MARK}
+    UNION ALL SELECT 'deviation', d.room_nid, d.thread, 0, sum(d.notify), sum(d.highlight), 0
+    FROM unread_deviations d
     LEFT JOIN unread_marks a ON a.user_id = d.user_id AND a.room_nid = d.room_nid AND a.thread = ''
     LEFT JOIN unread_marks t ON t.user_id = d.user_id AND t.room_nid = d.room_nid AND t.thread = d.thread
     WHERE d.user_id = :user_id AND d.room_nid IN :room_nids
         AND d.number > coalesce(a.number, 0) AND d.number > coalesce(t.number, 0)
     GROUP BY d.room_nid, d.thread
+    UNION ALL SELECT 'correction', x.room_nid, x.thread, x.number, x.notify, x.highlight, 0
+    FROM unread_corrections x {_AFTER_MARK}
+    ORDER BY 2, 4
 """
 _PROBES = """
     WITH asked (room_nid, thread, number) AS (VALUES :rows)
@@ -76,23 +72,26 @@ class Head:
 
 
 def standings(transaction: Transaction, user_id: str, room_nids: Sequence[int]) -> dict[int, Standing]:
-    """A user's place in rooms, by the rooms' numbers."""
+    """A user's place in rooms, by the rooms' numbers; one query, or two where threads have to be looked up."""
     found = {nid: Standing() for nid in room_nids}
     if not found:
         return found
-    asked = {"user_id": user_id, "room_nids": room_nids}
-    for nid, *counters in transaction.all(_HEADS, room_nids=room_nids):
-        found[nid].now = _counts(counters)
-    for nid, thread, number, *counters in transaction.all(_MARKS, **asked):
-        found[nid].marks[thread] = Point(number, _counts(counters))
-    for nid, number, mode, *counters in transaction.all(_MODES, **asked):
-        found[nid].modes.append(ModeChange(Point(number, _counts(counters)), StoredMode(mode)))
-    for nid, thread, *counters in transaction.all(_THREADS, **asked):
-        found[nid].threads[thread] = _counts(counters)
-    for nid, thread, *sums in transaction.all(_DEVIATIONS, **asked):
-        found[nid].deviations[thread] = _counts(sums)
-    for nid, number, thread, *counts in transaction.all(_CORRECTIONS, **asked):
-        found[nid].corrections.append(Correction(number, thread, _counts(counts)))
+    rows = transaction.all(_STANDINGS, user_id=user_id, room_nids=room_nids)
+    for what, nid, thread, number, notified, highlighted, mode in rows:
+        standing, counts = found[nid], (int(notified), int(highlighted))
+        match what:
+            case "now":
+                standing.now = counts
+            case "mark":
+                standing.marks[thread] = Point(number, counts)
+            case "mode":
+                standing.modes.append(ModeChange(Point(number, counts), StoredMode(mode)))
+            case "thread":
+                standing.threads[thread] = counts
+            case "deviation":
+                standing.deviations[thread] = counts
+            case "correction":
+                standing.corrections.append(Correction(number, thread, counts))
     _probe(transaction, found)
     return found
 
@@ -100,8 +99,8 @@ def standings(transaction: Transaction, user_id: str, room_nids: Sequence[int]) 
 def _probe(transaction: Transaction, found: dict[int, Standing]) -> None:
     """Look up where threads stood at the places that matter; one query, if any."""
     asked = {(nid, *place) for nid, s in found.items() if ALL_THREADS in s.marks for place in s.missing()}
-    for nid, thread, number, *counters in transaction.query_rows(_PROBES, sorted(asked)):
-        found[nid].probed[thread, number] = _counts(counters)
+    for nid, thread, number, notified, highlighted in transaction.query_rows(_PROBES, sorted(asked)):
+        found[nid].probed[thread, number] = notified, highlighted
 
 
 def changed(transaction: Transaction, user_id: str, asked: Sequence[tuple[int, int]]) -> set[int]:
@@ -118,7 +117,3 @@ def liveliest(transaction: Transaction, user_id: str, room_nids: Sequence[int], 
     for nid, kind, event_id in transaction.all(_STATE, room_nids=list(heads)):
         heads[nid].state[kind] = event_id
     return heads
-
-
-def _counts(row: Sequence[int] | Row) -> Counts:
-    return int(row[0]), int(row[1])
