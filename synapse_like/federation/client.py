@@ -22,6 +22,7 @@ from synapse_like.rooms.creation import Identity
 from synapse_like.toolkit.http.outgoing.bodies import Collected, Streamed
 
 TIMEOUT_S: Final = 30.0
+IDLE_S: Final = 60.0
 LIMIT_BYTES: Final = 1024 * 1024
 STREAM_LIMIT_BYTES: Final = 1024 * 1024 * 1024
 
@@ -107,17 +108,18 @@ class FederationClient:
         query: QueryFields | None = None,
         *,
         timeout_s: float = 600.0,
+        idle_s: float = IDLE_S,
         limit_bytes: int = STREAM_LIMIT_BYTES,
     ) -> None:
         """Hand the body of a good answer (200) to `write`, piece by piece as it comes; return when it has ended.
 
-        With a body the request is a PUT, without one a GET.
+        With a body the request is a PUT, without one a GET. No piece may be longer than `idle_s` in coming.
         What `write` raises ends the request and is raised here.
         """
         sink = Streamed(write, limit_bytes)
         request = self._signed("GET" if body is None else "PUT", destination, _target(path, query), body)
         async with self._accounted(destination, is_forced=False):
-            await self._transport.send(request, sink, timeout_s)
+            await self._transport.send(request, sink, timeout_s, idle_s)
             if sink.status != 200:
                 raise RemoteError(destination, sink.status, _error_in(sink.refusal.body))
 

@@ -4,18 +4,22 @@ Whether an event fits into its room is for the room's owner to say. Source: serv
 receipt of a PDU", points 1 to 3.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from synapse_like.federation.keys import Flaw, KeyRing
+from synapse_like.federation.keys import Flaw, KeyName, KeyRing, ServerKey, Sources
 from synapse_like.matrix.errors import BadJson, MatrixError
 from synapse_like.matrix.events import Event, event_id_of_pdu
 from synapse_like.matrix.room_versions import RoomVersion
 from synapse_like.toolkit.clock import Clock
 
+logger = logging.getLogger(__name__)
+
 _READ_AT_ONCE = 50
 _LONGEST_REASON = 300
+_SHOWN_REASONS = 5
 
 
 @dataclass(slots=True)
@@ -46,13 +50,29 @@ class PduReader:
         read.events = await self.verified(events, read.refused)
         return read
 
-    async def verified(self, events: Sequence[Event], refused: dict[str, str]) -> list[Event]:
+    async def verifier(self, needed: Mapping[KeyName, int]) -> Callable[[Sequence[Event]], Awaitable[list[Event]]]:
+        """What verifies the events of a large reply part by part: the keys that it needs are found now, all at once."""
+        keys = await self._keys.find_keys(needed, Sources.NOTARIES_FIRST)
+
+        async def verify(events: Sequence[Event]) -> list[Event]:
+            refused: dict[str, str] = {}
+            verified = await self.verified(events, refused, keys)
+            if refused:
+                some = dict(list(refused.items())[:_SHOWN_REASONS])
+                logger.info("%d events of a room that we join are refused: %s", len(refused), some)
+            return verified
+
+        return verify
+
+    async def verified(
+        self, events: Sequence[Event], refused: dict[str, str], keys: Mapping[KeyName, ServerKey] | None = None
+    ) -> list[Event]:
         """The events whose signatures are good, redacted where their content hash is wrong."""
         if not events:
             return []
         bad: set[str] = set()
         redacted: set[str] = set()
-        for failure in await self._keys.verify_events(events, with_hashes=True):
+        for failure in await self._keys.verify_events(events, with_hashes=True, keys=keys):
             if failure.flaw is Flaw.WRONG_HASH:
                 redacted.add(failure.event.event_id)
             else:

@@ -12,6 +12,7 @@ from synapse_like.toolkit.http.outgoing.client import Sent, within
 from synapse_like.toolkit.http.outgoing.connecting import Connector
 from synapse_like.toolkit.http.outgoing.connection import HttpConnection, Sink
 from synapse_like.toolkit.http.outgoing.errors import AnswerMalformed, AnswerTooLarge
+from synapse_like.toolkit.http.outgoing.idling import Watched
 from synapse_like.toolkit.http.outgoing.pool import Pool
 
 
@@ -39,13 +40,17 @@ class Transport:
         self._pool = pool
         self._slots = Slots()
 
-    async def send(self, request: ServerRequest, sink: Sink, timeout_s: float) -> None:
-        """Send a request; the answer goes to the sink.
+    async def send(self, request: ServerRequest, sink: Sink, timeout_s: float, idle_s: float | None = None) -> None:
+        """Send a request; the answer goes to the sink. With `idle_s` it may not stand still for longer once it began.
 
         Raises Unresolvable, ConnectionFailed, ConnectionTimeout, BadReply, or what the sink raises.
         """
         try:
-            await within(self._reactor, timeout_s, self._send(request, sink))
+            if idle_s is None:
+                await within(self._reactor, timeout_s, self._send(request, sink))
+            else:
+                watched = Watched(self._reactor, sink, idle_s)
+                await within(self._reactor, timeout_s, watched.run(self._send(request, watched)))
         except AnswerTooLarge as error:
             raise ReplyTooLarge(f"{request.destination}: {error.message}") from error
         except AnswerMalformed as error:

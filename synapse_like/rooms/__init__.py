@@ -10,7 +10,7 @@
 * `placement`      the state before an event from elsewhere, and whether it allows the event
 * `resolution`     resolving forks; `auth_graph` is walked for it
 * `outliers`       events without a place, stored in bulk
-* `arrival`        coming into a room of other servers
+* `arrival`        coming into a room of other servers; `told` and `told_state` hold on disk what these tell of it
 * `backfilling`    events of the past
 * `out_of_band`    invites, knocks and refusals where this server is not in the room
 * `persist`        what one batch of events writes

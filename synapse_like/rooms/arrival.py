@@ -1,12 +1,12 @@
-"""Coming into a room of other servers: what they told of it is stored in bulk, then one short commit makes it live.
+"""Coming into a room of other servers: what they told of it is stored in parts, then one short commit makes it live.
 
 The first join of one of our users begins the room's log: its trunk starts with the state before the join. Whoever of
 other servers is a member is written before, outside of the log, as no reader looks at a room without a head. A room
 that this server was in before goes on from its old trunk.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from functools import partial
 
 import msgspec
@@ -14,21 +14,24 @@ import msgspec
 from replication.committer import Append, Dropped, Extra
 from replication.log import Log
 from replication.numbers import pack
+from synapse_like.matrix.auth_rules import auth_keys_of
 from synapse_like.matrix.auth_rules.selection import CREATE
 from synapse_like.matrix.errors import AuthError, NotFound
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import RoomVersion
-from synapse_like.rooms.changes import Change, counted, extend, member_change, member_of, put, remove
+from synapse_like.rooms.changes import Change, counted, extend, member_change, put, remove
 from synapse_like.rooms.creation import Identity, Numbers
 from synapse_like.rooms.event_store import EventStore
 from synapse_like.rooms.facts import EVENTS, TRUNK, EventFact, Extremity, Head, Kind, StateRef, TrunkChange
 from synapse_like.rooms.families import ROOM, fresh_shard
 from synapse_like.rooms.live import MEMBER, LiveRoom, RoomIdentity
 from synapse_like.rooms.live_rooms import LiveRooms
-from synapse_like.rooms.outliers import Outliers, Stored
-from synapse_like.rooms.placement import Placement, changes_between, is_allowed
+from synapse_like.rooms.outliers import Outliers
+from synapse_like.rooms.placement import Changes, Placement, changes_between, is_allowed
 from synapse_like.rooms.resolution import StateKey, StatePoint
 from synapse_like.rooms.sql import arrival as sql
+from synapse_like.rooms.told import Told
+from synapse_like.rooms.told_state import ToldKey, ToldState
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Transaction
 from synapse_like.toolkit.db.transaction import Row
@@ -37,24 +40,8 @@ from synapse_like.toolkit.locks import KeyedLocks
 _WRITTEN_AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A join that another server has accepted, with what it told of the room; signatures and hashes are checked."""
-
-    room_id: str
-    version: RoomVersion
-    join: Event
-    state: Sequence[Event]
-    """The room's state before the join."""
-    auth_chain: Sequence[Event]
-
-
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """The state before the join, as stored."""
-
-    events: dict[StateKey, Stored]
-    keys: dict[StateKey, int]
+Verify = Callable[[Sequence[Event]], Awaitable[Sequence[Event]]]
+"""Gives those of the events whose signatures are good, redacted where their content hash is wrong."""
 
 
 class Arrivals:
@@ -81,27 +68,37 @@ class Arrivals:
         self._clock = clock
         self._turns = KeyedLocks()
 
-    async def arrive(self, arrival: Arrival) -> None:
-        """Take a room in; it is live, and the join told to readers, when this returns.
+    async def arrive(self, told: Told, join: Event, verify: Verify) -> None:
+        """Take a room in of which all has been told; it is live, and the join told to readers, when this returns.
 
-        Raises AuthError if the state that we were told does not allow the join.
+        `join` is the one that another server has accepted. Raises AuthError if the state that we were told does not
+        allow it.
         """
-        async with self._turns.hold(arrival.room_id):
-            await self._placement.write(
-                lambda txn: sql.correct_version(txn, arrival.room_id, arrival.version.identifier)
-            )
-            room = await self.identity_of(arrival.room_id, arrival.version)
-            stored = await self._outliers.store(room, [*arrival.auth_chain, *arrival.state])
-            state = {e.key: stored[e.event_id] for e in arrival.state if e.event_id in stored and e.is_state}
-            state = {key: each for key, each in state.items() if not each.is_rejected}
-            await self._check(arrival, state)
-            before = _Before(state, await self._numbers.keys.of_all([*state, arrival.join.key]))
-            try:
-                live = await self._rooms.get(arrival.room_id)
-            except NotFound:
-                await self._begin(room, arrival.join, before)
-            else:
-                await self._return(live, arrival.join, before)
+        async with self._turns.hold(told.room_id):
+            await self._placement.write(lambda txn: sql.correct_version(txn, told.room_id, told.version.identifier))
+            room = await self.identity_of(told.room_id, told.version)
+            with closing(ToldState({*auth_keys_of(join), CREATE, join.key})) as state:
+                await self._store(room, told, state, verify)
+                await self._check(told, join, {key: stored.event for key, stored in state.events.items()})
+                try:
+                    live = await self._rooms.get(told.room_id)
+                except NotFound:
+                    await self._begin(room, join, state)
+                else:
+                    await self._return(live, join, state)
+
+    async def _store(self, room: RoomIdentity, told: Told, state: ToldState, verify: Verify) -> None:
+        """Verify, judge and store the events part by part; note which of them are the state."""
+        auth = self._outliers.auth_events(told.is_named)
+        async for part in told.batches(self._clock):
+            events = await verify([event for event, _ in part])
+            wanted = [event.key for event in events if event.is_state]
+            keys = await self._numbers.keys.of_all(wanted, remembers=False)
+            stored = await self._outliers.store(room, events, auth=auth, keys=keys)
+            for event, is_state in part:
+                found = stored.get(event.event_id)
+                if is_state and found is not None and found.event.is_state and not found.is_rejected:
+                    state.add(found, keys[found.event.key])
 
     async def identity_of(self, room_id: str, version: RoomVersion) -> RoomIdentity:
         """The numbers of a room, given now if it was not known. Raises AuthError if it is known by another version."""
@@ -115,77 +112,62 @@ class Arrivals:
             raise AuthError("This server knows the room by another version")
         return RoomIdentity(room_id, known[0], version, known[2])
 
-    async def _check(self, arrival: Arrival, state: dict[StateKey, Stored]) -> None:
+    async def _check(self, told: Told, join: Event, state: Mapping[StateKey, Event]) -> None:
         create = state.get(CREATE)
-        if create is None or create.event.room_id != arrival.room_id:
+        if create is None or create.room_id != told.room_id:
             raise AuthError("The state that we were told has no create event of this room")
-        if create.event.content.get("room_version", "1") != arrival.version.identifier:
+        if create.content.get("room_version", "1") != told.version.identifier:
             raise AuthError("The room is of another version than we were told")
-        found = await self._events.get(arrival.join.auth_references)
-        if len(found) < len(arrival.join.auth_references):
+        found = await self._events.get(join.auth_references)
+        if len(found) < len(join.auth_references):
             raise AuthError("What authorizes the join was not told")
-        auth_events = [each.event for each in found.values()]
-        if not is_allowed(arrival.join, auth_events, {key: each.event for key, each in state.items()}):
+        if not is_allowed(join, [each.event for each in found.values()], state):
             raise AuthError("The state that we were told does not allow the join")
 
     # -- a room that is new to us --------------------------------------------------------------------------------------
 
-    async def _begin(self, room: RoomIdentity, join: Event, before: _Before) -> None:
-        others = {key: each for key, each in before.events.items() if key[0] == MEMBER and not self._is_local(key[1])}
-        await self._write_members(room, others, before)
-        first = [
-            self._change(each, before.keys[key], version=1) for key, each in before.events.items() if key not in others
-        ]
-        nid = await self._nid(join)
-        change = Change(join, nid, before.keys[join.key])
-        was = before.events.get(join.key)
-        became = member_change(join, nid, is_local=True, before=was.event.membership if was is not None else None)
-        trunk = [*first, msgspec.structs.replace(became, key_nid=change.key_nid or 0)]
-        fact = self._fact(room, change, 1, self._head(join, nid, before), tuple(trunk))
+    async def _begin(self, room: RoomIdentity, join: Event, state: ToldState) -> None:
+        written = _Written(join)
+        await self._placement.write(lambda txn: sql.forget_attempt(txn, room.room_nid))
+        part: list[ToldKey] = []
+        for told in state:
+            written.count(told)
+            is_local = told.type == MEMBER and self._is_local(told.state_key)
+            if told.type != MEMBER or is_local:
+                written.told.append(told.change(version=1, is_local=is_local))
+                continue
+            written.others += 1
+            part.append(told)
+            if len(part) == _WRITTEN_AT_ONCE:
+                await self._write_members(room, part)
+                part = []
+        await self._write_members(room, part)
+        change = Change(join, await self._nid(join), await self._numbers.keys.of(join.key))
+        was = state.events.get(join.key)
+        before = was.event.membership if was is not None else None
+        became = member_change(join, change.event_nid, is_local=True, before=before)
+        trunk = (*written.told, msgspec.structs.replace(became, key_nid=change.key_nid or 0))
+        extremity = Extremity(join.event_id, change.event_nid, TRUNK, 2, join.depth)
+        head = msgspec.structs.replace(written.head, extremities=(extremity,))
+        fact = self._fact(room, change, 1, head, trunk)
 
         def count(transaction: Transaction) -> None:
-            if sql.count_of_state(transaction, room.room_nid) != len(others):
+            if sql.count_of_state(transaction, room.room_nid) != written.others:
                 raise Dropped()
 
         await self._append(room, fact, count)
 
-    async def _write_members(self, room: RoomIdentity, others: dict[StateKey, Stored], before: _Before) -> None:
-        """The members of other servers, in version 1 of the trunk; what an earlier attempt has left is taken away."""
+    async def _write_members(self, room: RoomIdentity, part: Sequence[ToldKey]) -> None:
+        """Members of other servers, in version 1 of the trunk."""
         nid, number = room.room_nid, pack(room.shard, 0)
-        await self._placement.write(lambda txn: sql.forget_attempt(txn, nid))
-        items = list(others.items())
-        for start in range(0, len(items), _WRITTEN_AT_ONCE):
-            part = items[start : start + _WRITTEN_AT_ONCE]
-            trunk = [(nid, before.keys[key], 1, each.event_nid, number) for key, each in part]
-            current = [(nid, before.keys[key], each.event_nid, 1) for key, each in part]
-            members = [_member_row(nid, before.keys[key], number, each) for key, each in part]
-            await self._placement.write(partial(sql.add_state, trunk=trunk, current=current, members=members))
-
-    def _change(self, stored: Stored, key_nid: int, version: int) -> TrunkChange:
-        event = stored.event
-        if event.type != MEMBER:
-            return TrunkChange(*event.key, key_nid, event.event_id, stored.event_nid, version=version)
-        change = member_change(event, stored.event_nid, is_local=self._is_local(event.key[1]))
-        return msgspec.structs.replace(change, key_nid=key_nid, version=version)
-
-    def _head(self, join: Event, nid: int, before: _Before) -> Head:
-        head = Head(
-            depth=join.depth,
-            trunk_version=2,
-            extremities=(Extremity(join.event_id, nid, TRUNK, 2, join.depth),),
-            notified=0,
-            highlighted=0,
-            joined_members=0,
-            invited_members=0,
-        )
-        memberships = {key: each.event.membership for key, each in before.events.items() if key[0] == MEMBER}
-        for membership in {**memberships, join.key: "join"}.values():
-            head = counted(head, None, membership)
-        return head
+        trunk = [(nid, told.key_nid, 1, told.event_nid, number) for told in part]
+        current = [(nid, told.key_nid, told.event_nid, 1) for told in part]
+        members = [_member_row(nid, number, told) for told in part]
+        await self._placement.write(partial(sql.add_state, trunk=trunk, current=current, members=members))
 
     # -- a room that we were in before ---------------------------------------------------------------------------------
 
-    async def _return(self, room: LiveRoom, join: Event, before: _Before) -> None:
+    async def _return(self, room: LiveRoom, join: Event, state: ToldState) -> None:
         await room.turn.acquire()
         try:
             await room.settled()
@@ -193,24 +175,32 @@ class Arrivals:
             ref = StatePoint(StateRef(TRUNK, version))
             resolver = self._placement.resolver
             old = await self._placement.read(lambda txn: resolver.state_at(txn, nid, ref))
-            changes = changes_between(old, {key: each.event.event_id for key, each in before.events.items()})
-            keys = before.keys | await self._numbers.keys.of_all(changes)
+            changes = changes_between(old, {told.key: told.event_id for told in state})
             await self._rooms.add_members(room, {key[1] for key in (*changes, join.key) if key[0] == MEMBER})
-            trunk = []
-            for key in sorted(changes):
-                found = before.events.get(key)
-                if found is None:
-                    made = remove(room, *key, keys[key], is_local=self._is_local)
-                else:
-                    made = put(room, Change(found.event, found.event_nid, keys[key]), is_local=self._is_local)
-                trunk.append(msgspec.structs.replace(made, version=version + 1))
+            made = await self._applied(room, state, changes)
+            trunk = [msgspec.structs.replace(each, version=version + 1) for each in made]
             room.head = msgspec.structs.replace(room.head, trunk_version=version + 1, depth=0)
-            change = Change(join, await self._nid(join), keys[join.key])
+            change = Change(join, await self._nid(join), await self._numbers.keys.of(join.key))
             trunk += extend(room, change, is_local=self._is_local)
             await self._append(room.identity, self._fact(room.identity, change, version + 1, room.head, tuple(trunk)))
         finally:
             self._rooms.drop(room)
             room.turn.release()
+
+    async def _applied(self, room: LiveRoom, state: ToldState, changes: Changes) -> list[TrunkChange]:
+        """Bring into force what has changed while we were away; sorted by key."""
+        new = {told.key: told for told in state if told.key in changes}
+        keys = await self._numbers.keys.of_all(changes)
+        events = await self._events.get(told.event_id for told in new.values())
+        made = []
+        for key in sorted(changes):
+            told = new.get(key)
+            if told is None:
+                made.append(remove(room, *key, keys[key], is_local=self._is_local))
+            else:
+                change = Change(events[told.event_id].event, told.event_nid, told.key_nid)
+                made.append(put(room, change, is_local=self._is_local))
+        return made
 
     # -- what both have in common --------------------------------------------------------------------------------------
 
@@ -245,8 +235,33 @@ class Arrivals:
         self._events.take([fact])
 
 
-def _member_row(room_nid: int, user_nid: int, number: int, stored: Stored) -> Row:
+class _Written:
+    """What is gathered while the state before a join is written: the head after the join, and what the log tells."""
+
+    def __init__(self, join: Event) -> None:
+        self._join_key = join.key
+        self.told: list[TrunkChange] = []
+        self.others = 0
+        """How many keys are written outside of the log."""
+        head = Head(
+            depth=join.depth,
+            trunk_version=2,
+            extremities=(),
+            notified=0,
+            highlighted=0,
+            joined_members=0,
+            invited_members=0,
+        )
+        self.head = counted(head, None, "join")
+
+    def count(self, told: ToldKey) -> None:
+        """One key of the state before the join."""
+        if told.type == MEMBER and told.key != self._join_key:
+            self.head = counted(self.head, None, told.membership)
+
+
+def _member_row(room_nid: int, number: int, told: ToldKey) -> Row:
     """The row of a member of another server."""
-    found = member_of(stored.event, stored.event_nid)
-    names = found.display_name, found.avatar_url
-    return room_nid, user_nid, found.user_id, found.membership, stored.event_nid, number, found.sender, *names, 0, 0
+    names = told.display_name, told.avatar_url
+    user = told.key_nid, told.state_key, told.membership
+    return room_nid, *user, told.event_nid, number, told.sender, *names, 0, 0

@@ -75,7 +75,11 @@ def member_change(event: Event, event_nid: int, *, is_local: bool, before: str |
     """A membership that holds without any state of the room: of a user who is invited to, or knocks at, or refuses a
     room in which this server is not.
     """
-    new = member_of(event, event_nid)
+    return membership_change(member_of(event, event_nid), is_local=is_local, before=before)
+
+
+def membership_change(new: LiveMember, *, is_local: bool, before: str | None = None) -> TrunkChange:
+    """The change that brings a membership into force; its key has no number yet."""
     member = Member(
         user_id=new.user_id,
         membership=new.membership,
@@ -85,7 +89,7 @@ def member_change(event: Event, event_nid: int, *, is_local: bool, before: str |
         is_local=is_local,
         before=before,
     )
-    return TrunkChange(MEMBER, new.user_id, 0, event.event_id, event_nid, member)
+    return TrunkChange(MEMBER, new.user_id, 0, new.event_id, new.event_nid, member)
 
 
 def remove(room: LiveRoom, kind: str, state_key: str, key_nid: int, *, is_local: IsLocal) -> TrunkChange:

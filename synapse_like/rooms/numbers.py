@@ -72,16 +72,19 @@ class KeyNumbers:
         number = self._known.get(key)
         return number if number is not None else (await self.of_all([key]))[key]
 
-    async def of_all(self, wanted: Iterable[Key]) -> dict[Key, int]:
-        """The numbers of several pairs, in at most three transactions whatever their count."""
+    async def of_all(self, wanted: Iterable[Key], *, remembers: bool = True) -> dict[Key, int]:
+        """The numbers of several pairs, in at most three transactions whatever their count.
+
+        Whoever asks for very many that nobody will ask for again does not let them be remembered.
+        """
         pairs = set(wanted)
         found = {pair: self._known[pair] for pair in pairs if pair in self._known}
         missing = sorted(pairs - found.keys())
         if missing:
-            found |= await self._fetch(missing)
+            found |= await self._fetch(missing, remembers)
         return found
 
-    async def _fetch(self, missing: list[Key]) -> dict[Key, int]:
+    async def _fetch(self, missing: list[Key], remembers: bool) -> dict[Key, int]:
         found = await self._database.read(lambda txn: sql.keys(txn, missing))
         fresh = [pair for pair in missing if pair not in found]
         if fresh:
@@ -92,6 +95,8 @@ class KeyNumbers:
                 return sql.add_keys(transaction, rows)
 
             found |= await self._database.write(add)
+        if not remembers:
+            return found
         if len(self._known) > _KNOWN_KEYS:
             self._known.clear()
         self._known |= found

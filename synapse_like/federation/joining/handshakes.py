@@ -4,23 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from synapse_like.federation.client import FederationClient, path_of
 from synapse_like.federation.errors import BadReply, RemoteError
+from synapse_like.federation.joining.replies import LARGEST_REPLY, JoinReply
 from synapse_like.matrix.errors import MatrixError
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import ROOM_VERSIONS, RoomVersion
 from synapse_like.matrix.signatures import build_event
 from synapse_like.rooms.creation import Identity
 from synapse_like.rooms.live import MEMBER
+from synapse_like.rooms.told import Told
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.randomness import Randomness
 
 V1: Final = "/_matrix/federation/v1"
 V2: Final = "/_matrix/federation/v2"
-_LARGEST_REPLY: Final = 512 * 1024 * 1024
-_MOST_EVENTS: Final = 500_000
 _ID_LETTERS: Final = 18
 
 Json = dict[str, Any]
@@ -34,14 +32,6 @@ class Wish:
     user_id: str
     membership: str
     content: Mapping[str, Any] = field(default_factory=dict)
-
-
-class JoinReply(msgspec.Struct):
-    """What a server answers to a join. The events are cut out of the text and decoded one by one, later."""
-
-    state: list[msgspec.Raw] = []
-    auth_chain: list[msgspec.Raw] = []
-    event: Json | None = None
 
 
 class Handshakes:
@@ -92,28 +82,18 @@ class Handshakes:
             pdu["event_id"] = f"${self._randomness.random_string(_ID_LETTERS)}:{own.server_name}"
         return build_event(pdu, room_version=version, signing_key=own.signing_key, server_name=own.server_name)
 
-    async def send_join(self, server: str, event: Event) -> JoinReply:
-        """Send a join; what the server tells of the room. Raises BadReply."""
-        body = bytearray()
-
-        def keep(part: bytes) -> None:
-            body.extend(part)
-
+    async def send_join(self, server: str, event: Event, told: Told) -> JoinReply:
+        """Send a join; what the server tells of the room goes to `told`. Raises BadReply."""
+        reply = JoinReply(server, told)
         path = path_of(f"{V2}/send_join", event.room_id, event.event_id)
         try:
-            await self._client.stream(server, path, keep, event.encoded, limit_bytes=_LARGEST_REPLY)
+            await self._client.stream(server, path, reply.write, event.encoded, limit_bytes=LARGEST_REPLY)
         except RemoteError as error:
             if not error.is_unknown_endpoint:
                 raise
-            body.clear()
             path = path_of(f"{V1}/send_join", event.room_id, event.event_id)
-            await self._client.stream(server, path, keep, event.encoded, limit_bytes=_LARGEST_REPLY)
-        try:
-            reply = _decoded(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-            raise BadReply(f"{server} answered to a join with something else than a room") from error
-        if len(reply.state) + len(reply.auth_chain) > _MOST_EVENTS:
-            raise BadReply(f"{server} told of a room that is too large")
+            await self._client.stream(server, path, reply.write, event.encoded, limit_bytes=LARGEST_REPLY)
+        reply.finish()
         return reply
 
     async def send_knock(self, server: str, event: Event) -> list[Any]:
@@ -150,12 +130,6 @@ class Handshakes:
             told = await self._client.put(server, path, old)
             answer = told[1] if isinstance(told, list) and len(told) == 2 else None
         return _with_signature_of(server, event, answer)
-
-
-def _decoded(body: bytearray) -> JoinReply:
-    if body[:1] == b"[":
-        return msgspec.json.decode(body, type=tuple[int, JoinReply])[1]
-    return msgspec.json.decode(body, type=JoinReply)
 
 
 def _with_signature_of(server: str, event: Event, answer: Any) -> Event:

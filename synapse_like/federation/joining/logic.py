@@ -6,25 +6,26 @@ other; a refusal of the room ends it.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Any, TypeVar
 
 from replication.owned import owned
 from synapse_like.federation.errors import RemoteError, ServerDenied
 from synapse_like.federation.inbound.intake import is_inside
-from synapse_like.federation.joining.handshakes import Handshakes, JoinReply, Wish
-from synapse_like.federation.pdus import PduReader
+from synapse_like.federation.joining.handshakes import Handshakes, Wish
+from synapse_like.federation.joining.replies import JoinReply
+from synapse_like.federation.pdus import PduReader, parse
 from synapse_like.federation.policy import ServerPolicy
 from synapse_like.matrix.auth_rules.selection import CREATE
-from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.errors import AuthError, BadGateway, Forbidden, MatrixError, NotFound
 from synapse_like.matrix.events import Event
-from synapse_like.rooms.arrival import Arrival
 from synapse_like.rooms.event_store import StoredEvent
 from synapse_like.rooms.facts import Kind
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.front import Draft, Rooms
 from synapse_like.rooms.hosts import server_of
 from synapse_like.rooms.live import MEMBER
+from synapse_like.rooms.told import Told
 from synapse_like.toolkit.locks import KeyedLocks
 
 logger = logging.getLogger(__name__)
@@ -120,17 +121,13 @@ class RemoteMembership:
 
     async def _join(self, server: str, wish: Wish) -> str:
         event = await self._handshakes.make(server, wish)
-        reply = await self._handshakes.send_join(server, event)
-        version = event.room_version
-        state = await self._reader.read([parsed(_text(raw)) for raw in reply.state], version, room_id=wish.room_id)
-        chain_pdus = [parsed(_text(raw)) for raw in reply.auth_chain]
-        chain = await self._reader.read(chain_pdus, version, room_id=wish.room_id)
-        join = await self._as_taken(event, reply)
-        arrival = Arrival(wish.room_id, version, join, state.events, chain.events)
-        try:
-            await self._rooms.arrivals.arrive(arrival)
-        except AuthError as error:
-            raise BadGateway(f"{server} told of a room that cannot be: {error}") from error
+        with closing(Told(wish.room_id, event.room_version, event)) as told:
+            reply = await self._handshakes.send_join(server, event, told)
+            join = await self._as_taken(event, reply)
+            try:
+                await self._rooms.arrivals.arrive(told, join, await self._reader.verifier(reply.keys))
+            except AuthError as error:
+                raise BadGateway(f"{server} told of a room that cannot be: {error}") from error
         return join.event_id
 
     async def _as_taken(self, event: Event, reply: JoinReply) -> Event:
@@ -138,9 +135,9 @@ class RemoteMembership:
         if event.content.get("join_authorised_via_users_server") is None or reply.event is None:
             return event
         pdu = {**event.pdu, "signatures": reply.event.get("signatures")}
-        told = Event.from_pdu(pdu, event.room_version)
-        verified = await self._reader.verified([told], {})
-        if not verified or told.event_id != event.event_id:
+        told = parse(pdu, event.room_version, {})
+        verified = await self._reader.verified([told], {}) if told is not None else []
+        if told is None or not verified or told.event_id != event.event_id:
             raise BadGateway("The other server has not signed the join that it authorises")
         return told
 
@@ -216,7 +213,3 @@ def _told_by(stored: StoredEvent) -> list[str]:
 def _stripped(shown: Sequence[Any]) -> list[Json]:
     keys = ("type", "state_key", "sender", "content")
     return [{key: entry[key] for key in keys} for entry in shown if isinstance(entry, dict) and set(keys) <= set(entry)]
-
-
-def _text(raw: Any) -> str:
-    return bytes(raw).decode()

@@ -4,7 +4,10 @@ Keys are fetched from the servers themselves or from servers that are trusted wi
 processes through the database. Making and checking single signatures is `matrix.signatures`.
 """
 
+from synapse_like.federation.keys.documents import ServerKey
 from synapse_like.federation.keys.failures import Failure, Flaw
-from synapse_like.federation.keys.ring import KeyRing
+from synapse_like.federation.keys.fetching import Sources
+from synapse_like.federation.keys.ring import KeyRing, keys_named_by
+from synapse_like.federation.keys.store import KeyName
 
-__all__ = ["Failure", "Flaw", "KeyRing"]
+__all__ = ["Failure", "Flaw", "KeyName", "KeyRing", "ServerKey", "Sources", "keys_named_by"]

@@ -75,12 +75,19 @@ class KeyRing:
             return False
         return any(verify_json(value, server, key) for key in keys)
 
-    async def verify_events(self, events: Sequence[Event], *, with_hashes: bool = False) -> list[Failure]:
+    async def verify_events(
+        self,
+        events: Sequence[Event],
+        *,
+        with_hashes: bool = False,
+        keys: Mapping[KeyName, ServerKey] | None = None,
+    ) -> list[Failure]:
         """The events that must be dropped because of their signatures; with `with_hashes` also those that must be
         redacted because of their content hash (`Flaw.WRONG_HASH`). Events that are not among them are good.
 
         Checks all signatures that the room version asks for, with keys valid at the time of the event where it asks
-        for that. Keys of all servers are fetched at once; the arithmetic is done in threads.
+        for that. Keys of all servers are fetched at once; the arithmetic is done in threads. With `keys` no others are
+        looked for.
         """
         failures: list[Failure] = []
         claims = []
@@ -90,7 +97,8 @@ class KeyRing:
                 failures.append(claim)
             else:
                 claims.append(claim)
-        keys = await self.find_keys(_needed(claims), Sources.NOTARIES_FIRST)
+        if keys is None:
+            keys = await self.find_keys(_needed(claims), Sources.NOTARIES_FIRST)
         candidates = []
         for claim in claims:
             candidate = _candidate(claim, keys)
@@ -149,6 +157,12 @@ class _Claim:
     def valid_at_ms(self) -> int:
         """When the keys must have been valid; 0 if the room version does not ask."""
         return self.event.origin_server_ts if self.event.room_version.enforces_key_validity else 0
+
+
+def keys_named_by(event: Event) -> dict[KeyName, int]:
+    """The keys by which an event says that it is signed, and when each must have been valid."""
+    claim = _claim(event)
+    return {} if isinstance(claim, Failure) else _needed([claim])
 
 
 def _claim(event: Event) -> _Claim | Failure:
