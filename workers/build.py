@@ -229,7 +229,8 @@ def _build_sync(kit: Kit, rooms: Rooms, notifier: Notifier, built: Sequence[Buil
     sync = Sync(
         kit.database, kit.clock, rooms, notifier, sections, preferences, process, SyncMeters(kit.metrics, notifier)
     )
-    return Built(fronts=[sync], apis=[SyncApi(sync, preferences, presence)])
+    apis = [SyncApi(sync, preferences, presence)]
+    return Built(fronts=[sync], apis=apis, caches={"whole_rooms": sync.whole_rooms})
 
 
 def _signing_key(config: Config) -> Any:

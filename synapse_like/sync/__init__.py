@@ -5,7 +5,7 @@
 * `response`  the response as it is put together
 * `notifier`  long polls and what ends them
 * `timeline`  the section of events, state, summaries and memberships
-* `whole_rooms`  rooms of which a client knows nothing
+* `whole_rooms`   rooms of which a client knows nothing, kept while nothing happens in them
 * `logic`     one response: from memory if memory reaches back, else from one snapshot
 * `api`       GET /sync
 """

@@ -172,9 +172,12 @@ def _joined_news(
         is_complete = nid in current
         state = current[nid] if is_complete else changes.get(nid, {})
         is_limited = is_cut or (room.room_id in context.fresh_rooms and _is_behind_start(events))
-        news.append(
-            RoomNews(room, events, is_limited, state, is_complete, membership_at=past[nid].membership_at, end=END)
-        )
+        each = RoomNews(room, events, is_limited, state, is_complete, membership_at=past[nid].membership_at)
+        if nid in fresh:
+            each.members = fresh[nid].senders
+            if len(events) == len(timelines[nid]) and not context.uses_state_after:
+                each.shown = fresh[nid].shown
+        news.append(each)
     _add_summaries(transaction, context, news, heads)
     if is_lazy:
         _add_members(transaction, context, news)
@@ -292,15 +295,19 @@ def _add_members(transaction: Transaction, context: SyncContext, news: Sequence[
     asked: set[tuple[int, str]] = set()
     for each in news:
         nid = each.room.room_nid
-        asked.update((nid, event.event.sender) for event in each.timeline)
-        if each.is_complete:
+        asked.update((nid, sender) for event in each.timeline if not _is_known(each, sender := event.event.sender))
+        if each.is_complete and not _is_known(each, context.user_id):
             asked.add((nid, context.user_id))
         heroes = each.summary.get("m.heroes")
-        asked.update((nid, hero) for hero in (heroes if isinstance(heroes, list) else ()))
+        asked.update((nid, hero) for hero in (heroes if isinstance(heroes, list) else ()) if not _is_known(each, hero))
     found = _by_room(stored_all(transaction, sql.members(transaction, sorted(asked))))
     for each in news:
         members = found.get(each.room.room_nid, {})
-        each.members = {key: event for key, event in members.items() if event is not None}
+        each.members = {**each.members, **{key: event for key, event in members.items() if event is not None}}
+
+
+def _is_known(news: RoomNews, user_id: str) -> bool:
+    return ("m.room.member", user_id) in news.members
 
 
 def _transaction_ids(transaction: Transaction, context: SyncContext, news: Sequence[RoomNews]) -> dict[str, str]:

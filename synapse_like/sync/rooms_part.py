@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 
@@ -36,6 +36,8 @@ class RoomNews:
     membership_at: MembershipAt = lambda _: "join"
     summary: dict[str, object] = field(default_factory=dict)
     end: Place = END
+    shown: Window | None = None
+    """What is shown if nothing is filtered, where that is known already."""
 
 
 def timeline_limit(context: SyncContext) -> int:
@@ -87,6 +89,9 @@ def _fill(
 def _window(context: SyncContext, news: RoomNews) -> tuple[Window, Sequence[StoredEvent]]:
     """The room's window through the filters, and its state."""
     chosen = context.filter.room
+    if news.shown is not None and chosen.timeline.is_everything and not context.ignored_users:
+        shown = replace(news.shown, is_limited=news.shown.is_limited or news.is_limited)
+        return shown, _state(context, news, shown)
     timeline = wanted(context, news.timeline, chosen.timeline)
     limit = timeline_limit(context)
     is_limited = news.is_limited or len(timeline) > limit
@@ -95,12 +100,17 @@ def _window(context: SyncContext, news: RoomNews) -> tuple[Window, Sequence[Stor
         shown = Window(timeline, [event for event in news.changes.values() if event is not None], is_limited)
     else:
         shown = window(timeline, news.changes, is_limited=is_limited)
-    state: Sequence[StoredEvent] = [
-        event for event in shown.state if chosen.state.is_everything or chosen.state.allows(event.event)
-    ]
+    return shown, _state(context, news, shown)
+
+
+def _state(context: SyncContext, news: RoomNews, shown: Window) -> Sequence[StoredEvent]:
+    chosen = context.filter.room
+    state = shown.state
+    if not chosen.state.is_everything:
+        state = [event for event in state if chosen.state.allows(event.event)]
     if chosen.state.lazy_load_members:
         state = _lazily(context, news, shown, state)
-    return shown, state
+    return state
 
 
 def _lazily(context: SyncContext, news: RoomNews, shown: Window, state: Sequence[StoredEvent]) -> Sequence[StoredEvent]:

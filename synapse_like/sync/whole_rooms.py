@@ -15,7 +15,7 @@ from synapse_like.rooms.event_store import StoredEvent, stored_all
 from synapse_like.rooms.memberships import UserRoom
 from synapse_like.rooms.sql import events as events_sql
 from synapse_like.sync import sql
-from synapse_like.sync.window import StateKey
+from synapse_like.sync.window import StateKey, Window, window
 from synapse_like.toolkit.db import Transaction
 
 KEPT_EVENTS: Final = 20_000
@@ -31,10 +31,14 @@ class WholeRoom:
     timeline: Sequence[StoredEvent]
     """The newest live events, oldest first; at least as many as were asked for, if there are."""
     state: Mapping[StateKey, StoredEvent]
+    senders: Mapping[StateKey, StoredEvent]
+    """The membership of the timeline's senders, where `state` holds no membership."""
+    shown: Window
+    """What a client is shown of it that may see everything, with one event less than were asked for."""
 
     def __len__(self) -> int:
         """How many events it holds."""
-        return len(self.timeline) + len(self.state)
+        return len(self.timeline) + len(self.state) + len(self.senders)
 
 
 _Key = tuple[int, int, bool]
@@ -64,7 +68,7 @@ class WholeRooms:
         *,
         has_members: bool,
     ) -> dict[int, WholeRoom]:
-        """These rooms by `room_nid`, in two questions for all that are not kept; `numbers` are the last ones of their
+        """These rooms by `room_nid`, in three questions for all that are not kept; `numbers` are the last ones of their
         logs in the snapshot. State is with or without membership.
         """
         found = {}
@@ -113,4 +117,22 @@ def _read(
     for row in state_rows:
         event = events[row[1]]
         states[row[2]][event.event.key] = event
-    return {nid: WholeRoom(numbers[nid], timelines[nid], states[nid]) for nid in nids}
+    senders = {} if has_members else _senders(transaction, timelines)
+    shown = {nid: _shown(timelines[nid], states[nid], bound - 1) for nid in nids}
+    return {nid: WholeRoom(numbers[nid], timelines[nid], states[nid], senders.get(nid, {}), shown[nid]) for nid in nids}
+
+
+def _senders(
+    transaction: Transaction, timelines: Mapping[int, Sequence[StoredEvent]]
+) -> dict[int, dict[StateKey, StoredEvent]]:
+    asked = {(nid, event.event.sender) for nid, timeline in timelines.items() for event in timeline}
+    found: dict[int, dict[StateKey, StoredEvent]] = {}
+    for event in stored_all(transaction, sql.members(transaction, sorted(asked))):
+        found.setdefault(event.room_nid, {})[event.event.key] = event
+    return found
+
+
+def _shown(timeline: Sequence[StoredEvent], state: Mapping[StateKey, StoredEvent], limit: int) -> Window:
+    is_limited = len(timeline) > limit
+    newest = timeline[len(timeline) - limit :] if is_limited else timeline
+    return window(newest, state, is_limited=is_limited)

@@ -1,0 +1,104 @@
+"""First syncs of rooms in which nothing has happened since the last one read no events."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from synapse_like.sync.logic import Sync
+from synapse_like.sync.whole_rooms import LARGEST, WholeRooms
+from tests.kit.homeserver import TestServer, server
+
+__all__ = ["server"]
+
+LAZY = '{"room":{"state":{"lazy_load_members":true}}}'
+
+
+def whole_rooms(server: TestServer) -> WholeRooms:
+    sync: Sync = server.homeserver.front(Sync)
+    return sync.whole_rooms
+
+
+def reads_events(server: TestServer) -> list[str]:
+    """Statements that read events' JSON, but for those that look up who may see what."""
+    return [query for query in server.queries if "e.json, e.extras" in query]
+
+
+def room_of(response: Any, room_id: str) -> Any:
+    """A room without what changes by itself."""
+    room = response["rooms"]["join"][room_id]
+    for event in (*room["timeline"]["events"], *room["state"]["events"]):
+        event["unsigned"].pop("age")
+    return room
+
+
+async def shared_room(server: TestServer, people: int = 3) -> tuple[str, list[str]]:
+    tokens = [await server.register(f"person{number}") for number in range(people)]
+    room_id = await server.create_room(tokens[0], preset="public_chat", name="Kitchen")
+    for token in tokens[1:]:
+        await server.join(token, room_id)
+    for number, token in enumerate(tokens):
+        await server.send(token, room_id, f"message {number}")
+    await server.caught_up()
+    return room_id, tokens
+
+
+@pytest.mark.parametrize("filters", [{}, {"filter": LAZY}])
+async def test_the_second_first_sync_reads_no_events(server: TestServer, filters: dict[str, str]) -> None:
+    room_id, (alice, bob, _) = await shared_room(server)
+    before = room_of(await server.sync(bob, **filters), room_id)
+    await server.sync(alice, **filters)
+    server.queries.clear()
+    again = room_of(await server.sync(bob, **filters), room_id)
+    assert reads_events(server) == []
+    assert again == before
+    assert whole_rooms(server).hits == 2
+
+
+async def test_what_happens_in_a_room_is_seen_at_once(server: TestServer) -> None:
+    room_id, (alice, bob, _) = await shared_room(server)
+    path = f"/rooms/{quote(room_id)}"
+    first = room_of(await server.sync(bob), room_id)
+    spoken = next(event for event in first["timeline"]["events"] if event["type"] == "m.room.message")
+    await server.ok("PUT", f"{path}/redact/{quote(spoken['event_id'])}/1", {}, token=alice)
+    await server.ok("PUT", f"{path}/state/m.room.name/", {"name": "Cellar"}, token=alice)
+    await server.caught_up()
+    then = room_of(await server.sync(bob), room_id)
+    redacted = next(each for each in then["timeline"]["events"] if each["event_id"] == spoken["event_id"])
+    assert (redacted["content"], redacted["unsigned"]["redacted_because"]["type"]) == ({}, "m.room.redaction")
+    shown = [*then["state"]["events"], *then["timeline"]["events"]]
+    assert [each["content"]["name"] for each in shown if each["type"] == "m.room.name"][-1] == "Cellar"
+
+
+async def test_each_reader_sees_what_is_allowed(server: TestServer) -> None:
+    """What is kept is the same for all, what is shown is not."""
+    room_id, (alice, _, _) = await shared_room(server)
+    path = f"/rooms/{quote(room_id)}/state/m.room.history_visibility/"
+    await server.ok("PUT", path, {"history_visibility": "joined"}, token=alice)
+    await server.send(alice, room_id, "before Carol")
+    carol = await server.register("carol")
+    await server.join(carol, room_id)
+    await server.send(alice, room_id, "after Carol", "t2")
+    await server.caught_up()
+    texts = {}
+    for name, token in (("alice", alice), ("carol", carol)):
+        events = room_of(await server.sync(token), room_id)["timeline"]["events"]
+        texts[name] = [each["content"]["body"] for each in events if each["type"] == "m.room.message"]
+    assert texts["alice"] == ["message 0", "message 1", "message 2", "before Carol", "after Carol"]
+    assert texts["carol"] == ["message 0", "message 1", "message 2", "after Carol"]
+
+
+async def test_what_is_kept_is_bounded(server: TestServer) -> None:
+    rooms = whole_rooms(server)
+    rooms.limit = 40
+    alice = await server.register("alice")
+    ids = [await server.create_room(alice) for _ in range(5)]
+    large = await server.create_room(alice)
+    drafts = [("test.state", str(number)) for number in range(LARGEST)]
+    for kind, key in drafts:
+        await server.ok("PUT", f"/rooms/{quote(large)}/state/{kind}/{key}", {}, token=alice)
+    await server.caught_up()
+    for _ in range(2):
+        response = await server.sync(alice)
+        assert set(response["rooms"]["join"]) == {*ids, large}
+        assert 0 < len(rooms) <= 40
