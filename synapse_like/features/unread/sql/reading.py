@@ -15,7 +15,7 @@ from synapse_like.toolkit.db import Transaction
 
 _AFTER_MARK = """
     JOIN unread_marks m ON m.user_id = :user_id AND m.room_nid = x.room_nid AND m.thread = ''
-    WHERE x.room_nid IN :room_nids AND x.number > m.number
+    WHERE m.room_nid IN :room_nids AND x.number > m.number
 """
 _STANDINGS = f"""
     SELECT 'now' AS what, room_nid, '' AS thread, number, notified, highlighted, 0 AS mode
