@@ -18,6 +18,7 @@ _PARAMETER = re.compile(r"(?<![:\w]):([a-zA-Z_]\w*)")
 
 SQLITE_NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
 POSTGRES_NOW_MS = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+_POSTGRES_PID = "pg_backend_pid()"
 
 ROWS = "VALUES :rows"
 
@@ -32,20 +33,37 @@ def for_sqlite(sql: str) -> tuple[str, frozenset[str]]:
 
 @lru_cache(maxsize=4096)
 def for_postgres(sql: str) -> tuple[str, frozenset[str]]:
-    """The text for psycopg2 (`VALUES :rows` becomes `VALUES %s`) and the names of its list parameters (arrays)."""
+    """The text for psycopg2 and the names of its list parameters (arrays)."""
     lists = frozenset(_IN_LIST.findall(sql))
-    text = sql.replace("%", "%%").replace(ROWS, "VALUES @@rows@@")
-    text = _NOT_IN_LIST.sub(r"<> ALL(:\1)", text)
+    text = _NOT_IN_LIST.sub(r"<> ALL(:\1)", sql.replace("%", "%%"))
     text = _IN_LIST.sub(r"= ANY(:\1)", text)
     text = _PARAMETER.sub(r"%(\1)s", text)
-    return _filled(text.replace("@@rows@@", "%s"), POSTGRES_NOW_MS, "pg_backend_pid()"), lists
+    return _filled(text, POSTGRES_NOW_MS, _POSTGRES_PID), lists
 
 
 @lru_cache(maxsize=1024)
 def rows_for_sqlite(sql: str, width: int, count: int) -> str:
     """`VALUES :rows` written out as `VALUES (?, ?), (?, ?), ...`."""
-    one = "(" + ", ".join("?" * width) + ")"
-    return _filled(sql.replace(ROWS, "VALUES " + ", ".join([one] * count)), SQLITE_NOW_MS, "0")
+    return _filled(sql.replace(ROWS, _values("?", width, count)), SQLITE_NOW_MS, "0")
+
+
+@lru_cache(maxsize=1024)
+def rows_for_postgres(sql: str, width: int, count: int) -> str:
+    """The same for psycopg2."""
+    return _filled(sql.replace("%", "%%").replace(ROWS, _values("%s", width, count)), POSTGRES_NOW_MS, _POSTGRES_PID)
+
+
+@lru_cache(maxsize=1024)
+def arrays_for_postgres(sql: str, types: tuple[str, ...]) -> str:
+    """`VALUES :rows` as a query over arrays, one a column, of these types."""
+    arrays = ", ".join(f"%s::{each}" for each in types)
+    text = sql.replace("%", "%%").replace(ROWS, f"SELECT * FROM unnest({arrays})")
+    return _filled(text, POSTGRES_NOW_MS, _POSTGRES_PID)
+
+
+def _values(mark: str, width: int, count: int) -> str:
+    one = "(" + ", ".join([mark] * width) + ")"
+    return "VALUES " + ", ".join([one] * count)
 
 
 def _filled(text: str, now_ms: str, backend_pid: str) -> str:

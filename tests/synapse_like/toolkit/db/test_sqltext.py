@@ -8,7 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synapse_like.toolkit.db import Database, Transaction
-from synapse_like.toolkit.db.sqltext import for_postgres, for_sqlite, rows_for_sqlite
+from synapse_like.toolkit.db.sqltext import (
+    arrays_for_postgres,
+    for_postgres,
+    for_sqlite,
+    rows_for_postgres,
+    rows_for_sqlite,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +26,6 @@ from synapse_like.toolkit.db.sqltext import for_postgres, for_sqlite, rows_for_s
         ("WHERE a NOT IN :ids", "WHERE a <> ALL(%(ids)s)", {"ids"}),
         ("WHERE a IN (1, 2)", "WHERE a IN (1, 2)", set()),
         ("WHERE a LIKE 'x%'", "WHERE a LIKE 'x%%'", set()),
-        ("INSERT INTO t (a) VALUES :rows", "INSERT INTO t (a) VALUES %s", set()),
     ],
 )
 def test_texts_for_postgresql(sql: str, postgres: str, lists: set[str]) -> None:
@@ -36,6 +41,16 @@ def test_texts_for_sqlite() -> None:
     assert lists == {"ids", "others"}
     assert rows_for_sqlite("INSERT INTO t (a, b) VALUES :rows", 2, 3) == (
         "INSERT INTO t (a, b) VALUES (?, ?), (?, ?), (?, ?)"
+    )
+
+
+def test_rows_for_postgresql() -> None:
+    sql = "INSERT INTO t (a, b) VALUES :rows ON CONFLICT (a) DO UPDATE SET b = 'x%'"
+    assert rows_for_postgres(sql, 2, 2) == (
+        "INSERT INTO t (a, b) VALUES (%s, %s), (%s, %s) ON CONFLICT (a) DO UPDATE SET b = 'x%%'"
+    )
+    assert arrays_for_postgres(sql, ("bigint[]", "text[]")) == (
+        "INSERT INTO t (a, b) SELECT * FROM unnest(%s::bigint[], %s::text[]) ON CONFLICT (a) DO UPDATE SET b = 'x%%'"
     )
 
 

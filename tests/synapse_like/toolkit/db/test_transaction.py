@@ -91,27 +91,79 @@ async def test_values_come_back_as_they_went_in(table: Database) -> None:
     assert {weight for _, _, weight in rows} == {0.5}
 
 
+_ODD_TEXTS = [
+    "",
+    "NULL",
+    "null",
+    '"',
+    "\\",
+    '\\"',
+    "{}",
+    "{a,b}",
+    ",",
+    " x ",
+    "é☃𝄞",
+    "it's",
+    "%s",
+    "\n\r\t",
+    "\x01",
+    "E'x'",
+    ":rows",
+]
+_ODD_NUMBERS = [0, -1, 2**63 - 1, -(2**63), *range(1, 14)]
+_ODD_WEIGHTS = [0.0, -0.5, 1e300, 5e-324, 0.1, *map(float, range(12))]
+
+
+@pytest.mark.parametrize("nulls", ["none", "some", "all"])
+async def test_values_of_many_rows_come_back_as_they_went_in(table: Database, nulls: str) -> None:
+    rows = list(zip(_ODD_NUMBERS, _ODD_TEXTS, _ODD_WEIGHTS, strict=True))
+    if nulls != "none":
+        rows += [(100 + number, None, None) for number in range(3)]
+    if nulls == "all":
+        rows = [(number, None, None) for number, _, _ in rows]
+
+    def use(txn: Transaction) -> tuple[int, list[Any]]:
+        stored = txn.rows("INSERT INTO t (id, name, weight) VALUES :rows", rows)
+        asked = txn.query_rows("WITH v (id, name) AS (VALUES :rows) SELECT id, name FROM v", [row[:2] for row in rows])
+        return stored, asked
+
+    stored, asked = await table.write(use)
+    assert stored == len(rows)
+    assert asked == [row[:2] for row in rows], "in order too"
+    found = await table.read(lambda txn: txn.all("SELECT id, name, weight FROM t"))
+    assert set(found) == set(rows)
+
+
+async def test_a_column_may_hold_values_of_several_kinds(table: Database) -> None:
+    rows = [(number, f"n{number}", 0.5 if number % 2 else number) for number in range(20)]
+    assert await table.write(lambda txn: txn.rows("INSERT INTO t (id, name, weight) VALUES :rows", rows)) == 20
+    assert set(await table.read(lambda txn: txn.all("SELECT id, name, weight FROM t"))) == set(rows)
+
+
 @pytest.mark.parametrize("value", [2**63, -(2**63) - 1, "\ud800"])
 async def test_values_without_a_form_are_refused(table: Database, value: Any) -> None:
     column = "name" if isinstance(value, str) else "id"
     for use in (
         lambda txn: txn.run(f"INSERT INTO t ({column}) VALUES (:value)", value=value),
         lambda txn: txn.rows(f"INSERT INTO t ({column}) VALUES :rows", [(value,)]),
+        lambda txn: txn.rows(f"INSERT INTO t ({column}) VALUES :rows", [(value,)] * 20),
     ):
         with pytest.raises(Unstorable):
             await table.write(use)
     assert await _names(table) == []
 
 
-async def test_nul_is_refused_by_postgresql_alone(table: Database) -> None:
+@pytest.mark.parametrize("count", [1, 20])
+async def test_nul_is_refused_by_postgresql_alone(table: Database, count: int) -> None:
     """The only difference in values; who takes text from outside has refused NUL before it comes here."""
-    store = table.write(lambda txn: txn.run("INSERT INTO t (id, name) VALUES (1, :name)", name="a\x00b"))
+    rows = [(number, f"a\x00{number}") for number in range(count)]
+    store = table.write(lambda txn: txn.rows("INSERT INTO t (id, name) VALUES :rows", rows))
     if table.engine.name == "postgresql":
         with pytest.raises(Unstorable):
             await store
     else:
         await store
-        assert await _names(table) == ["a\x00b"]
+        assert await _names(table) == [name for _, name in rows]
 
 
 async def test_what_raises_leaves_nothing_behind(table: Database) -> None:
