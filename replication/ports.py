@@ -37,6 +37,10 @@ class Transaction(Protocol):
         """Run a `VALUES :rows` statement; how many rows it touched."""
         ...
 
+    def put(self, sql: str, rows: Sequence[Sequence[Any]], /) -> None:
+        """As `rows`, where nobody asks how many: it may travel, and fail, with the next statement or with COMMIT."""
+        ...
+
     def query_rows(self, sql: str, rows: Sequence[Sequence[Any]], /) -> list[Row]:
         """Run a `VALUES :rows` query."""
         ...

@@ -1,6 +1,6 @@
 """PostgreSQL through psycopg2: read-only snapshots for readers, READ COMMITTED behind the fence for writers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg2
@@ -22,6 +22,7 @@ from synapse_like.toolkit.db.transaction import Observer, Row
 _REPEATABLE_CODES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
 _UNSTORABLE_CODES = {"22003", "22021", "22P05"}
 _POOL_KEYS = {"cp_min", "cp_max", "cp_reconnect", "cp_noisy", "cp_openfun"}
+_IDLE = psycopg2.extensions.TRANSACTION_STATUS_IDLE
 _PAGE_ROWS = 1000
 _ARRAYS_FROM_ROWS = 8
 """From so many rows on PostgreSQL is quicker to read arrays than a list of VALUES."""
@@ -70,7 +71,7 @@ class PostgresConnection:
 
     def begin(self, *, is_read_only: bool) -> "PostgresTransaction":
         """BEGIN travels with the first statement, to save a round trip."""
-        start = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " if is_read_only else "BEGIN; "
+        start = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " if is_read_only else b"BEGIN; "
         return PostgresTransaction(self._raw, self._observer, start)
 
     def close(self) -> None:
@@ -82,15 +83,17 @@ class PostgresConnection:
 
 
 class PostgresTransaction:
-    """Statements on one connection between BEGIN and COMMIT."""
+    """Statements on one connection between BEGIN and COMMIT. `_ahead` is what travels with the next statement."""
 
     engine_name = PostgresEngine.name
 
-    def __init__(self, raw: "psycopg2.extensions.connection", observer: Observer, start: str) -> None:
+    def __init__(self, raw: "psycopg2.extensions.connection", observer: Observer, start: bytes) -> None:
         self._raw = raw
         self._cursor = raw.cursor()
         self._observer = observer
-        self._start = start
+        self._ahead = start
+        self._has_put = False
+        self._is_open = False
         self._has_failed = False
 
     def all(self, sql: str, /, **values: Any) -> list[Row]:
@@ -112,15 +115,22 @@ class PostgresTransaction:
         """Run a `VALUES :rows` statement for all rows, up to a thousand rows a statement."""
         touched = 0
         for start in range(0, len(rows), _PAGE_ROWS):
-            self._execute_rows(sql, rows[start : start + _PAGE_ROWS])
+            self._send(sql, self._page(sql, rows[start : start + _PAGE_ROWS]))
             touched += self._cursor.rowcount
         return touched
+
+    def put(self, sql: str, rows: Sequence[Sequence[Any]], /) -> None:
+        """Run a `VALUES :rows` statement for all rows: it travels with the next statement, or with COMMIT."""
+        for start in range(0, len(rows), _PAGE_ROWS):
+            self._observer(sql)
+            self._ahead += self._page(sql, rows[start : start + _PAGE_ROWS]) + b"; "
+            self._has_put = True
 
     def query_rows(self, sql: str, rows: Sequence[Sequence[Any]], /) -> list[Row]:
         """Run a `VALUES :rows` query."""
         found: list[Row] = []
         for start in range(0, len(rows), _PAGE_ROWS):
-            self._execute_rows(sql, rows[start : start + _PAGE_ROWS])
+            self._send(sql, self._page(sql, rows[start : start + _PAGE_ROWS]))
             found.extend(self._cursor.fetchall())
         return found
 
@@ -128,19 +138,19 @@ class PostgresTransaction:
         """COMMIT; a connection that breaks meanwhile leaves the outcome unknown."""
         if self._has_failed:
             raise DatabaseError("a statement of this transaction failed; nothing of it is kept")
-        if self._start:
+        if not self._is_open and not self._has_put:
             return
         try:
-            self._cursor.execute("COMMIT")
+            self._cursor.execute(self._ahead + b"COMMIT")
         except psycopg2.Error as error:
             translated = _translated(error, "COMMIT")
-            if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and not _is_refusal(error):
+            if self._is_outcome_unknown(error):
                 raise CommitUnknown(str(error).strip()) from error
             raise translated from error
 
     def rollback(self) -> bool:
         """Forget everything since BEGIN; a broken connection has already forgotten."""
-        if self._start:
+        if self._raw.info.transaction_status == _IDLE:
             return not self._raw.closed
         try:
             self._cursor.execute("ROLLBACK")
@@ -148,36 +158,57 @@ class PostgresTransaction:
             return False
         return True
 
+    def _is_outcome_unknown(self, error: psycopg2.Error) -> bool:
+        """Whether the server fell silent, rather than say that it did not get as far as COMMIT, or rolled back there.
+
+        A statement that travelled with COMMIT and failed leaves the transaction open and broken.
+        """
+        if self._raw.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_INERROR:
+            return False
+        return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and not _is_refusal(error)
+
     def _execute(self, sql: str, values: dict[str, Any]) -> None:
         text, lists = for_postgres(sql)
         for name in lists:
             values[name] = list(values[name])
-        self._send(sql, lambda: self._cursor.execute(self._start + text, values))
+        self._send(sql, self._written(text, values))
 
-    def _execute_rows(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        self._send(sql, lambda: self._execute_page(sql, rows))
-
-    def _execute_page(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        columns = columns_of(rows) if len(rows) >= _ARRAYS_FROM_ROWS else None
-        if columns is None:
-            text, values = rows_for_postgres(sql, len(rows[0]), len(rows)), [value for row in rows for value in row]
-        else:
-            text, values = arrays_for_postgres(sql, columns[0]), columns[1]
-        self._cursor.execute(self._start + text, values)
-
-    def _send(self, sql: str, execute: Callable[[], object]) -> None:
+    def _send(self, sql: str, written: bytes) -> None:
         self._observer(sql)
         try:
-            execute()
+            self._cursor.execute(self._ahead + written)
         except psycopg2.Error as error:
             self._has_failed = True
             raise _translated(error, sql) from error
-        except ValueError as error:
-            self._has_failed = True
-            raise Unstorable(str(error)) from error
         finally:
-            if self._raw.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
-                self._start = ""
+            if self._raw.info.transaction_status != _IDLE:
+                self._is_open = True
+                self._ahead = b""
+
+    def _page(self, sql: str, rows: Sequence[Sequence[Any]]) -> bytes:
+        """A statement with some rows in it."""
+        try:
+            columns = columns_of(rows) if len(rows) >= _ARRAYS_FROM_ROWS else None
+        except ValueError as error:
+            raise self._unstorable(error) from error
+        if columns is None:
+            values = [value for row in rows for value in row]
+            return self._written(rows_for_postgres(sql, len(rows[0]), len(rows)), values)
+        return self._written(arrays_for_postgres(sql, columns[0]), columns[1])
+
+    def _written(self, text: str, values: Mapping[str, Any] | Sequence[Any]) -> bytes:
+        """A statement with its values in it."""
+        try:
+            return self._cursor.mogrify(text, values)
+        except ValueError as error:
+            raise self._unstorable(error) from error
+        except psycopg2.Error as error:
+            self._has_failed = True
+            raise _translated(error, text) from error
+
+    def _unstorable(self, error: ValueError) -> Unstorable:
+        self._has_failed = True
+        return Unstorable(str(error))
 
 
 def _is_refusal(error: psycopg2.Error) -> bool:

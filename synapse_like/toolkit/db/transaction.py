@@ -29,6 +29,10 @@ class Transaction(Protocol):
         """Run a statement that holds `VALUES :rows` for all `rows`; how many rows it touched (0 for none)."""
         ...
 
+    def put(self, sql: str, rows: Sequence[Sequence[Any]], /) -> None:
+        """As `rows`, where nobody asks how many: it may travel, and fail, with the next statement or with COMMIT."""
+        ...
+
     def query_rows(self, sql: str, rows: Sequence[Sequence[Any]], /) -> list[Row]:
         """Run a query that holds `VALUES :rows` and return its rows. No rows: nothing."""
         ...

@@ -116,7 +116,7 @@ _ODD_WEIGHTS = [0.0, -0.5, 1e300, 5e-324, 0.1, *map(float, range(12))]
 
 @pytest.mark.parametrize("nulls", ["none", "some", "all"])
 async def test_values_of_many_rows_come_back_as_they_went_in(table: Database, nulls: str) -> None:
-    rows = list(zip(_ODD_NUMBERS, _ODD_TEXTS, _ODD_WEIGHTS, strict=True))
+    rows: list[tuple[Any, ...]] = list(zip(_ODD_NUMBERS, _ODD_TEXTS, _ODD_WEIGHTS, strict=True))
     if nulls != "none":
         rows += [(100 + number, None, None) for number in range(3)]
     if nulls == "all":
@@ -132,6 +132,41 @@ async def test_values_of_many_rows_come_back_as_they_went_in(table: Database, nu
     assert asked == [row[:2] for row in rows], "in order too"
     found = await table.read(lambda txn: txn.all("SELECT id, name, weight FROM t"))
     assert set(found) == set(rows)
+
+
+async def test_what_is_put_is_there_for_the_next_statement(table: Database) -> None:
+    def use(txn: Transaction) -> list[Any]:
+        txn.put("INSERT INTO t (id, name) VALUES :rows", [(1, "a"), (2, "b")])
+        txn.put("INSERT INTO t (id, name) VALUES :rows", [])
+        txn.put("WITH v (id) AS (VALUES :rows) UPDATE t SET name = 'c' FROM v WHERE t.id = v.id", [(2,)])
+        found = txn.all("SELECT id, name FROM t ORDER BY id")
+        txn.put("INSERT INTO t (id, name) VALUES :rows", [(number, f"n{number}") for number in range(10, 3000)])
+        return found
+
+    assert await table.write(use) == [(1, "a"), (2, "c")]
+    assert len(await _names(table)) == 2992
+
+
+async def test_what_is_put_alone_is_kept(table: Database) -> None:
+    await table.write(lambda txn: txn.put("INSERT INTO t (id, name) VALUES :rows", [(1, "100%"), (2, None)]))
+    assert await _names(table) == ["100%", None]
+
+
+@pytest.mark.parametrize("is_last", [True, False])
+async def test_what_is_put_and_refused_leaves_nothing_behind(table: Database, is_last: bool) -> None:
+    await table.write(lambda txn: txn.rows("INSERT INTO t (id, name) VALUES :rows", [(1, "a")]))
+
+    def use(txn: Transaction) -> None:
+        txn.rows("INSERT INTO t (id, name) VALUES :rows", [(2, "b")])
+        txn.put("INSERT INTO t (id, name) VALUES :rows", [(3, "c"), (1, "d")])
+        if not is_last:
+            txn.all("SELECT id FROM t")
+
+    with pytest.raises(IntegrityViolated):
+        await table.write(use)
+    assert await _names(table) == ["a"]
+    await table.write(lambda txn: txn.put("INSERT INTO t (id, name) VALUES :rows", [(2, "e")]))
+    assert await _names(table) == ["a", "e"]
 
 
 async def test_a_column_may_hold_values_of_several_kinds(table: Database) -> None:
