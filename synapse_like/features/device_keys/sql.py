@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from replication.ports import Row, Transaction
 
 _SET_DEVICE = """
-    INSERT INTO device_keys (user_id, device_id, json) VALUES (:user_id, :device_id, :json)
+    INSERT INTO device_keys (user_id, device_id, json) VALUES :rows
     ON CONFLICT (user_id, device_id) DO UPDATE SET json = excluded.json
 """
 _DEVICE = """
@@ -46,10 +46,11 @@ _FORGET_DEVICES = "DELETE FROM device_keys WHERE user_id = :user_id AND device_i
 _WITH_KEYS = "SELECT device_id FROM device_keys WHERE user_id = :user_id AND device_id IN :device_ids"
 
 
-def set_device(transaction: Transaction, user_id: str, device_id: str, text: str) -> None:
+def set_device(transaction: Transaction, user_id: str, device_id: str, text: str, *, had_keys: bool) -> None:
     """Store a device's keys; signatures of what it had before go."""
-    transaction.run(_SET_DEVICE, user_id=user_id, device_id=device_id, json=text)
-    transaction.run(_FORGET_SIGNED, user_id=user_id, key_ids=[device_id])
+    transaction.put(_SET_DEVICE, [(user_id, device_id, text)])
+    if had_keys:
+        transaction.run(_FORGET_SIGNED, user_id=user_id, key_ids=[device_id])
 
 
 def device(transaction: Transaction, user_id: str, device_id: str) -> tuple[bool, str | None]:
@@ -70,7 +71,7 @@ def devices_with_keys(transaction: Transaction, user_id: str, device_ids: Sequen
 
 def set_cross_signing(transaction: Transaction, rows: Sequence[tuple[str, str, str, str]]) -> None:
     """Store cross-signing keys: (user, usage, public key, JSON)."""
-    transaction.rows(_SET_CROSS_SIGNING, rows)
+    transaction.put(_SET_CROSS_SIGNING, rows)
 
 
 def cross_signing(transaction: Transaction, user_ids: Sequence[str]) -> list[Row]:
@@ -80,7 +81,7 @@ def cross_signing(transaction: Transaction, user_ids: Sequence[str]) -> list[Row
 
 def add_signatures(transaction: Transaction, rows: Iterable[tuple[str, str, str, str, str]]) -> None:
     """Store signatures: (user, key id, signer, signing key id, signature)."""
-    transaction.rows(_ADD_SIGNATURES, list(rows))
+    transaction.put(_ADD_SIGNATURES, list(rows))
 
 
 def own_signatures(transaction: Transaction, user_ids: Sequence[str]) -> list[Row]:

@@ -8,7 +8,7 @@ from replication.log import Pair
 from synapse_like.features.device_keys import sql
 from synapse_like.features.device_keys.checks import checked_device_keys
 from synapse_like.features.device_lists import DeviceLists
-from synapse_like.features.one_time_keys import Key, OneTimeKeys, parsed_fallbacks, parsed_keys
+from synapse_like.features.one_time_keys import Key, OneTimeKeys, Stock, parsed_fallbacks, parsed_keys
 from synapse_like.features.sessions import Devices
 from synapse_like.matrix.errors import InvalidParam, NotFound
 from synapse_like.rooms.families import UserLog
@@ -33,6 +33,18 @@ class Upload:
     device_keys: Mapping[str, Any] | None
     one_time_keys: Mapping[str, Any]
     fallback_keys: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What an upload meets. `rooms` are the user's, if the device's keys are new."""
+
+    exists: bool
+    had_keys: bool
+    is_new: bool
+    rooms: tuple[str, ...]
+    keys: Sequence[Key]
+    stock: Stock
 
 
 class KeyUploads:
@@ -68,18 +80,14 @@ class KeyUploads:
     async def _store(
         self, user_id: str, device_id: str, text: str | None, keys: Sequence[Key], fallbacks: Sequence[Key]
     ) -> dict[str, int]:
-        def look(transaction: Transaction) -> Any:
-            there = sql.device(transaction, user_id, device_id)
-            return *there, *self._one_time_keys.look(transaction, user_id, device_id, keys)
-
-        exists, stored, known, stock = await self._tools.database.read(look)
-        if not exists:
+        found = await self._tools.database.read(lambda txn: self._look(txn, user_id, device_id, text, keys))
+        if not found.exists:
             raise NotFound("There is no such device")
-        fresh = self._one_time_keys.fresh(keys, known, stock)
+        stock = found.stock
+        fresh = self._one_time_keys.fresh(keys, found.keys, stock)
         facts: list[Pair] = []
-        is_new = text is not None and text != stored
-        if is_new:
-            facts += await self._tools.lists.changed(user_id, [device_id])
+        if found.is_new:
+            facts += self._tools.lists.changed_in(found.rooms, user_id, [device_id])
         deposit = self._one_time_keys.deposit(user_id, device_id, fresh, fallbacks) if fresh or fallbacks else None
         if deposit is not None:
             facts.append(deposit.pair)
@@ -87,13 +95,22 @@ class KeyUploads:
             return dict(stock.counts)
 
         def store(transaction: Transaction) -> None:
-            if is_new and text is not None:
-                sql.set_device(transaction, user_id, device_id, text)
+            if found.is_new and text is not None:
+                sql.set_device(transaction, user_id, device_id, text, had_keys=found.had_keys)
             if deposit is not None:
                 deposit.extra(transaction)
 
         await self._tools.log.append(user_id, facts, extra=store)
         return dict(stock.counts if deposit is None else deposit.fact.counts)
+
+    def _look(
+        self, transaction: Transaction, user_id: str, device_id: str, text: str | None, keys: Sequence[Key]
+    ) -> _Found:
+        exists, stored = sql.device(transaction, user_id, device_id)
+        known, stock = self._one_time_keys.look(transaction, user_id, device_id, keys)
+        is_new = text is not None and text != stored
+        rooms = self._tools.lists.rooms_of(transaction, user_id) if is_new else ()
+        return _Found(exists, stored is not None, is_new, rooms, known, stock)
 
     async def renamed(self, user_id: str, device_id: str, display_name: str | None) -> Sequence[Pair]:
         """The name of a device is shown with its keys."""

@@ -32,7 +32,13 @@ class DeviceLists:
 
     async def changed(self, user_id: str, device_ids: Sequence[str], *, is_deleted: bool = False) -> list[Pair]:
         """What has to be appended to the user's log with a change of devices' keys (`CROSS_SIGNING`: the user's)."""
-        rooms = await self.joined_rooms(user_id)
+        rooms = await self._database.read(lambda txn: self.rooms_of(txn, user_id))
+        return self.changed_in(rooms, user_id, device_ids, is_deleted=is_deleted)
+
+    def changed_in(
+        self, rooms: tuple[str, ...], user_id: str, device_ids: Sequence[str], *, is_deleted: bool = False
+    ) -> list[Pair]:
+        """The same for who has just looked which rooms the user has joined (`rooms_of`)."""
         return [
             (
                 DEVICE_LISTS,
@@ -71,10 +77,13 @@ class DeviceLists:
         )
         await self._rooms.user_log.append(user_id, [(DEVICE_LISTS, fact)])
 
-    async def joined_rooms(self, user_id: str) -> tuple[str, ...]:
+    def rooms_of(self, transaction: Transaction, user_id: str) -> tuple[str, ...]:
         """The rooms that a user has joined, as committed."""
-        found = await self._database.read(lambda txn: sql.joined_rooms(txn, [user_id]))
-        return tuple(found.get(user_id, ()))
+        return tuple(sql.joined_rooms(transaction, [user_id]).get(user_id, ()))
+
+    async def rooms_of_all(self, user_ids: Sequence[str]) -> dict[str, list[str]]:
+        """The same of several users; who has joined none is left out."""
+        return await self._database.read(lambda txn: sql.joined_rooms(txn, user_ids))
 
     async def changes(self, user_id: str, since_text: str) -> Changes:
         """Whose keys have changed, and who shares no room any more, since a token of /sync. Raises InvalidParam."""

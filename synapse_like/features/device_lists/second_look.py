@@ -6,7 +6,8 @@ committed: whoever is seen to join only after that read is asked for keys after 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 
@@ -25,6 +26,8 @@ class SecondLook:
     def __init__(self, lists: DeviceLists, reader: Reader) -> None:
         self._lists = lists
         self._shards: set[int] = set()
+        self._due: list[DeviceListFact] = []
+        self._is_looking = False
         reader.subscribe(DEVICE_LISTS, self._take)
 
     async def took(self, family: Family, shards: Sequence[int]) -> None:
@@ -36,12 +39,25 @@ class SecondLook:
         self._shards.difference_update(shards)
 
     def _take(self, facts: Sequence[DeviceListFact]) -> None:
-        for fact in facts:
-            if shard_of(fact.number) in self._shards:
-                look = Deferred.fromCoroutine(self._look(fact))
-                _ = look.addErrback(lambda failure: logger.warning("no second look: %s", failure.getErrorMessage()))
+        self._due += [fact for fact in facts if shard_of(fact.number) in self._shards]
+        if self._due and not self._is_looking:
+            self._is_looking = True
+            _run(self._look())
 
-    async def _look(self, fact: DeviceListFact) -> None:
-        missed = set(await self._lists.joined_rooms(fact.user_id)).difference(fact.rooms)
-        if missed:
-            await self._lists.tell_again(fact.user_id, fact.device_id, fact.is_deleted, sorted(missed))
+    async def _look(self) -> None:
+        """One look after the other: what happens meanwhile is looked at together, by the next."""
+        try:
+            while self._due:
+                due, self._due = self._due, []
+                rooms = await self._lists.rooms_of_all(sorted({fact.user_id for fact in due}))
+                for fact in due:
+                    missed = set(rooms.get(fact.user_id, ())).difference(fact.rooms)
+                    if missed:
+                        _run(self._lists.tell_again(fact.user_id, fact.device_id, fact.is_deleted, sorted(missed)))
+        finally:
+            self._is_looking = False
+
+
+def _run(look: Coroutine[Any, Any, None]) -> None:
+    running = Deferred.fromCoroutine(look)
+    _ = running.addErrback(lambda failure: logger.warning("no second look: %s", failure.getErrorMessage()))

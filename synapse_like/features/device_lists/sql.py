@@ -87,7 +87,7 @@ _ALL_SHARERS = """
 
 def store_changes(transaction: Transaction, rows: Sequence[Row]) -> None:
     """Write the newest change of each device."""
-    transaction.rows(_STORE_CHANGES, rows)
+    transaction.put(_STORE_CHANGES, rows)
 
 
 def changes_between(transaction: Transaction, after: int, upto: int) -> list[Row]:
@@ -107,7 +107,7 @@ def purge(transaction: Transaction, before_ms: int) -> int:
 
 def store_signed(transaction: Transaction, rows: Sequence[Row]) -> None:
     """Note who has signed whom."""
-    transaction.rows(_STORE_SIGNED, rows)
+    transaction.put(_STORE_SIGNED, rows)
 
 
 def signed_between(transaction: Transaction, after: int, upto: int) -> list[Row]:

@@ -6,7 +6,7 @@ They are uploaded together with a device's other keys, in ``device_keys``, which
 """
 
 from synapse_like.features.accounts import Accounts
-from synapse_like.features.one_time_keys.facts import Key, OneTimeKeysFact
+from synapse_like.features.one_time_keys.facts import Key, OneTimeKeysFact, Stock
 from synapse_like.features.one_time_keys.keys import parsed_fallbacks, parsed_keys
 from synapse_like.features.one_time_keys.logic import Claimed, Claims, Deposit, OneTimeKeys
 from synapse_like.features.one_time_keys.section import OneTimeKeysSection
@@ -24,6 +24,7 @@ __all__ = [
     "Key",
     "OneTimeKeys",
     "OneTimeKeysFact",
+    "Stock",
     "parsed_fallbacks",
     "parsed_keys",
 ]

@@ -56,9 +56,10 @@ class OneTimeKeys:
         self, transaction: Transaction, user_id: str, device_id: str, keys: Sequence[Key]
     ) -> tuple[list[Key], Stock]:
         """Which of these keys the device has, by their ids, and what it has in all."""
-        stocks = sql.stocks(transaction, [(user_id, device_id)])
-        known = sql.existing(transaction, user_id, device_id, [key.key_id for key in keys])
-        return known, stocks.get((user_id, device_id), _NOTHING)
+        stock = sql.stocks(transaction, [(user_id, device_id)]).get((user_id, device_id))
+        if stock is None:
+            return [], _NOTHING
+        return sql.existing(transaction, user_id, device_id, [key.key_id for key in keys]), stock
 
     def fresh(self, keys: Sequence[Key], known: Sequence[Key], stock: Stock) -> list[Key]:
         """Those of the uploaded keys that are new. Raises InvalidParam for a known id with other content."""

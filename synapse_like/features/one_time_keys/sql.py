@@ -30,11 +30,11 @@ _SET_FALLBACKS = """
 """
 _TAKE_ON_POSTGRESQL = """
     WITH wanted (user_id, device_id, algorithm, amount) AS (VALUES :rows)
-    DELETE FROM one_time_keys WHERE (user_id, device_id, algorithm, place) IN (
-        SELECT w.user_id, w.device_id, w.algorithm, first.place FROM wanted w CROSS JOIN LATERAL (
-            SELECT n.place FROM one_time_keys n
+    DELETE FROM one_time_keys WHERE ctid = ANY (ARRAY (
+        SELECT first.ctid FROM wanted w CROSS JOIN LATERAL (
+            SELECT n.ctid FROM one_time_keys n
             WHERE n.user_id = w.user_id AND n.device_id = w.device_id AND n.algorithm = w.algorithm
-            ORDER BY n.place LIMIT w.amount) first)
+            ORDER BY n.place LIMIT w.amount) first))
     RETURNING user_id, device_id, algorithm, key_id, json
 """
 _TAKE_ONE_ON_SQLITE = """
@@ -55,13 +55,14 @@ _USE = """
     UPDATE fallback_keys SET is_used = 1 FROM used WHERE fallback_keys.user_id = used.user_id
         AND fallback_keys.device_id = used.device_id AND fallback_keys.algorithm = used.algorithm
 """
-_COUNT = """
-    SELECT algorithm, count(*) FROM one_time_keys WHERE user_id = :user_id AND device_id = :device_id
-    GROUP BY algorithm ORDER BY algorithm
-"""
-_UNUSED = """
-    SELECT algorithm FROM fallback_keys WHERE user_id = :user_id AND device_id = :device_id AND is_used = 0
-    ORDER BY algorithm
+_COUNTED = """
+    WITH asked (user_id, device_id) AS (VALUES :rows)
+    SELECT k.user_id, k.device_id, k.algorithm, count(*) FROM asked JOIN one_time_keys k
+        ON k.user_id = asked.user_id AND k.device_id = asked.device_id
+    GROUP BY k.user_id, k.device_id, k.algorithm
+    UNION ALL
+    SELECT f.user_id, f.device_id, f.algorithm, 0 FROM asked JOIN fallback_keys f
+        ON f.user_id = asked.user_id AND f.device_id = asked.device_id AND f.is_used = 0
 """
 _STOCKS = """
     WITH asked (user_id, device_id) AS (VALUES :rows)
@@ -96,12 +97,12 @@ def add(transaction: Transaction, user_id: str, device_id: str, keys: Iterable[K
     """Store new one-time keys, behind those that were stored with smaller numbers."""
     first = number << _PLACE_BITS
     rows = [(user_id, device_id, key.algorithm, key.key_id, first + at, key.json) for at, key in enumerate(keys)]
-    transaction.rows(_ADD, rows)
+    transaction.put(_ADD, rows)
 
 
 def set_fallbacks(transaction: Transaction, user_id: str, device_id: str, keys: Iterable[Key]) -> None:
     """Replace fallback keys; one that is uploaded again stays as used as it was."""
-    transaction.rows(_SET_FALLBACKS, [(user_id, device_id, key.algorithm, key.key_id, key.json, 0) for key in keys])
+    transaction.put(_SET_FALLBACKS, [(user_id, device_id, key.algorithm, key.key_id, key.json, 0) for key in keys])
 
 
 def take(transaction: Transaction, wanted: Mapping[Wanted, int]) -> list[Row]:
@@ -124,17 +125,20 @@ def take(transaction: Transaction, wanted: Mapping[Wanted, int]) -> list[Row]:
 def use_fallbacks(transaction: Transaction, wanted: Sequence[Wanted]) -> list[Row]:
     """(user, device, algorithm, key id, JSON) of fallback keys, which count as used from now on."""
     rows = transaction.query_rows(_FALLBACKS, wanted)
-    transaction.rows(_USE, [row[:3] for row in rows])
+    transaction.put(_USE, [row[:3] for row in rows])
     return rows
 
 
-def counted(transaction: Transaction, device: Device) -> tuple[dict[str, int], tuple[str, ...]]:
-    """What a device has, counted."""
-    user_id, device_id = device
-    rows = transaction.all(_COUNT, user_id=user_id, device_id=device_id)
-    counts = {str(algorithm): int(count) for algorithm, count in rows}
-    unused = tuple(row[0] for row in transaction.all(_UNUSED, user_id=user_id, device_id=device_id))
-    return counts, unused
+def counted(transaction: Transaction, devices: Sequence[Device]) -> dict[Device, Stock]:
+    """What devices have, counted."""
+    counts: dict[Device, dict[str, int]] = {device: {} for device in devices}
+    unused: dict[Device, list[str]] = {device: [] for device in devices}
+    for user_id, device_id, algorithm, count in sorted(transaction.query_rows(_COUNTED, devices)):
+        if count:
+            counts[user_id, device_id][algorithm] = count
+        else:
+            unused[user_id, device_id].append(algorithm)
+    return {device: Stock(0, counts[device], tuple(unused[device])) for device in devices}
 
 
 def stocks(transaction: Transaction, devices: Sequence[Device]) -> dict[Device, Stock]:
@@ -148,7 +152,7 @@ def set_stocks(transaction: Transaction, stocks: Iterable[tuple[Device, Stock]])
         (*device, stock.number, orjson.dumps(stock.counts).decode(), orjson.dumps(stock.unused).decode())
         for device, stock in stocks
     ]
-    transaction.rows(_SET_STOCKS, rows)
+    transaction.put(_SET_STOCKS, rows)
 
 
 def between(transaction: Transaction, after: int, upto: int) -> list[tuple[Device, Stock]]:

@@ -23,9 +23,8 @@ def _store(transaction: Transaction, facts: Sequence[OneTimeKeysFact]) -> None:
             asked.setdefault((fact.user_id, fact.device_id, fact.wanted), []).append(fact)
     stocks = sql.stocks(transaction, list(dict.fromkeys(wanted[:2] for wanted in asked)))
     _give(transaction, {wanted: several for wanted, several in asked.items() if wanted[:2] in stocks}, stocks)
-    uploaders = {(fact.user_id, fact.device_id) for fact in facts if not fact.wanted}
-    for device in uploaders:
-        stocks[device] = Stock(0, *sql.counted(transaction, device))
+    uploaders = list(dict.fromkeys((fact.user_id, fact.device_id) for fact in facts if not fact.wanted))
+    stocks |= sql.counted(transaction, uploaders)
     newest = {(fact.user_id, fact.device_id): fact for fact in facts}
     changed = {}
     for device, stock in stocks.items():

@@ -62,7 +62,7 @@ _TRIM = """
 
 def add(transaction: Transaction, rows: Sequence[tuple[str, str, int, str]]) -> None:
     """Lay messages into the inboxes of those devices that exist: (user, device or '*', number, JSON)."""
-    transaction.rows(_ADD, rows)
+    transaction.put(_ADD, rows)
 
 
 def between(transaction: Transaction, after: int, upto: int) -> list[Row]:

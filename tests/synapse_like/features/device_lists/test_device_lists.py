@@ -1,6 +1,5 @@
 """Who hears of changed keys, in /sync and at GET /keys/changes."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -188,14 +187,7 @@ async def test_a_room_joined_while_the_change_is_stored_is_told(
     """The rooms of the fact were read before the join was committed."""
     alice, bob, _ = await pair(server)
     front: DeviceLists = server.homeserver.front(DeviceLists)
-    read = front.joined_rooms
-    asked: list[str] = []
-
-    async def late(user_id: str) -> Sequence[str]:
-        asked.append(user_id)
-        return () if len(asked) == 1 else await read(user_id)
-
-    monkeypatch.setattr(front, "joined_rooms", late)
+    monkeypatch.setattr(front, "rooms_of", lambda transaction, user_id: ())
     laptop = await alice.login("LAPTOP")
     since = await place(bob)
     response, _ = await together([bob.sync(since, timeout=10000), laptop.upload()])
