@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.bench import encryption, load
+from tests.bench import encryption, floor, load
 from tests.bench.load import V3, Connection
 from tests.bench.measuring import HEAD, Bench, timed
 from tests.kit import postgres, run_folder
@@ -178,6 +178,7 @@ async def comeback(bench: Bench) -> None:
 
 
 SCENARIOS: dict[str, Callable[[Bench], Coroutine[Any, Any, None]]] = {
+    "floor": floor.floor,
     "send-rooms": send_many_rooms,
     "send-room": send_one_room,
     "send-serial": send_serially,
