@@ -51,11 +51,8 @@ class FrameCodec:
             self._encoders[stream.name] = msgspec.msgpack.Encoder().encode
             self._decoders[stream.name] = msgspec.msgpack.Decoder(stream.fact).decode
             return
-        encode = msgspec.msgpack.Encoder(enc_hook=form.enc_hook).encode
-        decode = msgspec.msgpack.Decoder(stream.fact, dec_hook=form.dec_hook).decode
-        outgoing, incoming = form.outgoing, form.incoming
-        self._encoders[stream.name] = lambda fact: encode(outgoing(fact))
-        self._decoders[stream.name] = lambda data: incoming(decode(data))
+        self._encoders[stream.name] = msgspec.msgpack.Encoder(enc_hook=form.enc_hook).encode
+        self._decoders[stream.name] = msgspec.msgpack.Decoder(stream.fact, dec_hook=form.dec_hook).decode
 
     def encode(self, sender: str, frame: Frame) -> bytes:
         """The bytes of a frame; `sender` names the process that publishes it."""

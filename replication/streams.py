@@ -35,15 +35,11 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class WireForm(Generic[F]):
-    """How facts of a stream cross processes, where a struct alone does not say: msgspec's hooks for values of other
-    types, what to do to a fact before (a copy) and after.
-    """
+class WireForm:
+    """How facts of a stream cross processes, where a struct alone does not say: msgspec's hooks for other types."""
 
-    outgoing: Callable[[F], F]
     enc_hook: Callable[[Any], Any]
     dec_hook: Callable[[type, Any], Any]
-    incoming: Callable[[F], F]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,7 @@ class Stream(Generic[F]):
     key: str
     wakes: tuple[str, ...] = ()
     is_ephemeral: bool = False
-    wire: WireForm[F] | None = None
+    wire: WireForm | None = None
 
     def woken_by(self, fact: Fact) -> Iterator[Any]:
         """The ids whose long polls this fact ends; by default its key."""

@@ -20,7 +20,7 @@ from synapse_like.rooms import persist
 from synapse_like.rooms.arrival import Arrivals
 from synapse_like.rooms.backfilling import Backfilling
 from synapse_like.rooms.creation import EventCreation, Identity, Numbers
-from synapse_like.rooms.event_store import EventStore
+from synapse_like.rooms.event_store import EventStore, weight_of
 from synapse_like.rooms.facts import EVENTS, EventFact
 from synapse_like.rooms.families import ROOM, USER, RoomLog, UserLog
 from synapse_like.rooms.front import Rooms
@@ -41,7 +41,7 @@ from workers.alone import Alone
 
 FAMILIES = (ROOM, USER)
 ANNOUNCE_SECONDS = 1.0
-_RECENT_EVENT_BYTES = 64 * 1024 * 1024
+_RECENT_EVENT_BYTES = 24 * 1024 * 1024
 
 
 OnLost = Callable[[], object]
@@ -179,4 +179,4 @@ def _distrust(live: LiveRooms, holdings: Mapping[str, Holdings], on_lost: OnLost
 
 
 def _weight(fact: EventFact) -> int:
-    return 500 + 3 * len(fact.json)
+    return weight_of(len(fact.event.encoded))

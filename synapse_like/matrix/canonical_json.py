@@ -45,10 +45,18 @@ def canonical_json(value: Any) -> bytes:
     """
     if _is_plain(value, MAX_DEPTH):
         try:
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+            return compact(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
         except orjson.JSONEncodeError:
             pass  # an integer beyond 64 bits, a key that is no string, or a lone surrogate
     return _with_canonicaljson(value)
+
+
+def compact(written: bytes) -> bytes:
+    """The same bytes in no more memory than they need, for those that are kept.
+
+    orjson hands out the buffer that it wrote to, which is at least 4 KiB long whatever is in it.
+    """
+    return bytes(memoryview(written))
 
 
 def _is_plain(value: Any, levels: int) -> bool:

@@ -222,7 +222,6 @@ class Arrivals:
             key_nid=change.key_nid,
             kind=Kind.LIVE,
             received_ms=self._clock.now_ms(),
-            json=change.event.encoded.decode(),
             extras=None,
             before=StateRef(TRUNK, version),
             head=head,

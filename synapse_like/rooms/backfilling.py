@@ -203,7 +203,6 @@ class Backfilling:
             key_nid=change.key_nid,
             kind=Kind.REJECTED if event.rejected else Kind.BACKFILLED,
             received_ms=self._clock.now_ms(),
-            json=event.encoded.decode(),
             extras=None,
             before=ref,
             head=room.head,

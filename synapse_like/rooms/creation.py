@@ -25,11 +25,12 @@ from synapse_like.rooms.changes import Change, Restore, extend
 from synapse_like.rooms.event_store import MAX_DEPTH, EventStore, StoredEvent
 from synapse_like.rooms.facts import EVENTS, TRUNK, EventFact, Head, Kind, StateRef
 from synapse_like.rooms.families import ROOM, fresh_shard
-from synapse_like.rooms.live import MEMBER, LiveRoom, RoomIdentity, TransactionKey
+from synapse_like.rooms.live import MEMBER, LiveRoom, RoomIdentity
 from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.numbers import KeyNumbers, NumberBlock, RoomNumbers
 from synapse_like.rooms.ports import NoPolicyServers, Notices, PolicyServers
 from synapse_like.rooms.redactions import takes_effect
+from synapse_like.rooms.transactions import RecentTransactions, TransactionKey
 from synapse_like.toolkit.clock import Clock
 
 _TRIES = 4
@@ -330,7 +331,6 @@ class EventCreation:
             key_nid=change.key_nid,
             kind=Kind.LIVE,
             received_ms=room.received_now(self._clock.now_ms()),
-            json=event.encoded.decode(),
             extras={**_replaces(replaced), **draft.extras} or None,
             before=before,
             head=room.head,
@@ -365,7 +365,7 @@ class EventCreation:
             room.stored()
         for fact in facts:
             if fact.transaction is not None:
-                room.transactions[fact.transaction] = fact.event.event_id
+                room.transactions.note(fact.transaction, fact.event.event_id, fact.received_ms)
         self._events.take(facts)
 
 
@@ -394,8 +394,7 @@ def _new_room(identity: RoomIdentity) -> LiveRoom:
         head=head,
         state={},
         members={},
-        transactions={},
-        knows_all_transactions=True,
+        transactions=RecentTransactions(),
         received_ms=0,
     )
 

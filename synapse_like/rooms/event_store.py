@@ -23,7 +23,17 @@ from synapse_like.toolkit.db.transaction import Row
 MAX_DEPTH = 2**53 - 1
 """The greatest depth that is kept; old room versions allow more."""
 
-_CACHED_EVENTS = 50_000
+CACHED_BYTES = 24 * 1024 * 1024
+_KEPT_REDACTIONS = 5000
+_WEIGHT_OF_ANY, _WEIGHT_PER_BYTE = 2500, 3
+
+
+def weight_of(json_bytes: int) -> int:
+    """About how many bytes of memory an event takes whose JSON is so long.
+
+    There is the JSON, the same parsed, what clients get; dictionaries and the event itself are much the same for all.
+    """
+    return _WEIGHT_OF_ANY + _WEIGHT_PER_BYTE * json_bytes
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +52,7 @@ class StoredEvent:
     notified: int
     highlighted: int
     extras: dict[str, Any]
+    json_bytes: int
     redaction: "StoredEvent | None" = None
     transaction: tuple[str, str, str] | None = None
     _client: ClientJSON | None = None
@@ -103,6 +114,7 @@ def from_fact(fact: EventFact) -> StoredEvent:
         notified=fact.notified,
         highlighted=fact.highlighted,
         extras=fact.extras or {},
+        json_bytes=len(fact.event.encoded),
         transaction=fact.transaction,
     )
 
@@ -128,6 +140,7 @@ def stored(row: Row) -> StoredEvent:
         notified=notified,
         highlighted=highlighted,
         extras=orjson.loads(extras) if extras else {},
+        json_bytes=len(text),
     )
 
 
@@ -146,11 +159,12 @@ def stored_all(transaction: Transaction, rows: Sequence[Row]) -> list[StoredEven
 
 
 class EventStore:
-    """Events by id, from memory or the database."""
+    """Events by id, from memory or the database. In memory are as many as together weigh no more than `limit_bytes`."""
 
-    def __init__(self, database: Database, limit: int = _CACHED_EVENTS) -> None:
+    def __init__(self, database: Database, limit_bytes: int = CACHED_BYTES) -> None:
         self._database = database
-        self.limit = limit
+        self._limit_bytes = limit_bytes
+        self._weight = 0
         self.hits = self.misses = 0
         self._cache: OrderedDict[str, StoredEvent] = OrderedDict()
         self._redactions: OrderedDict[str, StoredEvent] = OrderedDict()
@@ -159,17 +173,24 @@ class EventStore:
         """How many events are in memory."""
         return len(self._cache)
 
+    @property
+    def limit(self) -> int:
+        """How many would be in memory if it were full of such events as are there now."""
+        return (
+            self._limit_bytes * len(self._cache) // self._weight if self._weight else self._limit_bytes // weight_of(0)
+        )
+
     def take(self, facts: Sequence[EventFact]) -> None:
         """Take in events of the log."""
         for fact in facts:
             kept = self._cache.get(fact.event.event_id)
             if kept is not None and kept.number is None and fact.number:
-                del self._cache[fact.event.event_id]  # it has got its place
+                self.forget(fact.event.event_id)  # it has got its place
             stored = self._cache.get(fact.event.event_id) or self.remember(self.of_fact(fact))
             if fact.redacts is not None:
-                self._cache.pop(fact.redacts, None)
+                self.forget(fact.redacts)
                 self._redactions[fact.redacts] = stored
-                if len(self._redactions) > self.limit:
+                if len(self._redactions) > _KEPT_REDACTIONS:
                     self._redactions.popitem(last=False)
 
     def of_fact(self, fact: EventFact) -> StoredEvent:
@@ -193,13 +214,16 @@ class EventStore:
         if redaction is not None and event.redaction is None:
             event.event, event.redaction = event.event.redacted(), redaction
         self._cache[event.event_id] = event
-        if len(self._cache) > self.limit:
-            self._cache.popitem(last=False)
+        self._weight += weight_of(event.json_bytes)
+        while self._weight > self._limit_bytes:
+            self.forget(next(iter(self._cache)))
         return event
 
     def forget(self, event_id: str) -> None:
         """Read an event again at the next question."""
-        self._cache.pop(event_id, None)
+        event = self._cache.pop(event_id, None)
+        if event is not None:
+            self._weight -= weight_of(event.json_bytes)
 
     def peek(self, event_id: str) -> StoredEvent | None:
         """An event if it is in memory."""

@@ -111,8 +111,6 @@ class EventFact(Fact, kw_only=True, gc=False):
     key_nid: int | None
     kind: Kind
     received_ms: int
-    json: str
-    """The PDU as stored."""
     extras: dict[str, Any] | None
     """What clients get in `unsigned` besides: replaces_state, prev_content, invite_room_state, ..."""
     before: StateRef
@@ -144,16 +142,6 @@ class _EventOnTheWire(msgspec.Struct, array_like=True):
     json: str
 
 
-def _outgoing(fact: EventFact) -> EventFact:
-    """The event carries its JSON; the fact need not do so again."""
-    return msgspec.structs.replace(fact, json="")
-
-
-def _incoming(fact: EventFact) -> EventFact:
-    fact.json = fact.event.encoded.decode()
-    return fact
-
-
 def _encode(value: object) -> _EventOnTheWire:
     if not isinstance(value, Event):
         raise TypeError(f"{type(value).__name__} is no part of a fact")
@@ -173,5 +161,5 @@ EVENTS: Stream[EventFact] = Stream(
     EventFact,
     key="room_id",
     wakes=("room_id", "members"),
-    wire=WireForm(_outgoing, _encode, _decode, _incoming),
+    wire=WireForm(_encode, _decode),
 )

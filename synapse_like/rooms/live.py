@@ -14,9 +14,7 @@ from synapse_like.matrix.events import Event
 from synapse_like.matrix.power_levels import PowerLevels
 from synapse_like.matrix.room_versions import RoomVersion
 from synapse_like.rooms.facts import Head
-
-TransactionKey = tuple[str, str, str]
-"""(user id, device id, transaction id)"""
+from synapse_like.rooms.transactions import RecentTransactions, TransactionKey
 
 MEMBER = "m.room.member"
 
@@ -77,8 +75,7 @@ class LiveRoom:
     state: dict[StateKey, LiveState]
     members: dict[str, LiveMember]
     """Local users with any membership, and those remote users whom somebody asked about lately."""
-    transactions: dict[TransactionKey, str]
-    knows_all_transactions: bool
+    transactions: RecentTransactions
     received_ms: int
     in_flight: "dict[TransactionKey, Deferred[str]]" = field(default_factory=dict)
     turn: DeferredLock = field(default_factory=DeferredLock)

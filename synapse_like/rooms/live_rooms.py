@@ -11,14 +11,14 @@ from synapse_like.matrix.errors import NotFound
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
 from synapse_like.rooms.facts import Extremity, Head
-from synapse_like.rooms.live import LiveMember, LiveRoom, LiveState, RoomIdentity, TransactionKey
+from synapse_like.rooms.live import LiveMember, LiveRoom, LiveState, RoomIdentity
 from synapse_like.rooms.ports import Notices
 from synapse_like.rooms.sql import rooms as sql
+from synapse_like.rooms.transactions import HORIZON_MS, RecentTransactions, TransactionKey
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.db.transaction import Row
 
-TRANSACTION_HORIZON_MS = 24 * 3600 * 1000
 _TRANSACTIONS_AT_ONCE = 2000
 _KEPT_ROOMS = 10_000
 _EXTREMITIES = tuple[Extremity, ...]
@@ -109,7 +109,7 @@ class LiveRooms:
     async def event_of_transaction(self, room: LiveRoom, key: TransactionKey) -> str | None:
         """The event that a request has made, if it has been made before."""
         event_id = room.transactions.get(key)
-        if event_id is None and not room.knows_all_transactions:
+        if event_id is None and room.transactions.may_be_stored(key, self._clock.now_ms()):
             nid = room.identity.room_nid
             event_id = await self._database.read(lambda txn: sql.event_of_transaction(txn, nid, *key))
         return event_id
@@ -117,7 +117,7 @@ class LiveRooms:
     async def _load(self, room_id: str) -> None:
         waiting = self._loading[room_id] = []
         drops = self._drops
-        since_ms = self._clock.now_ms() - TRANSACTION_HORIZON_MS
+        since_ms = self._clock.now_ms() - HORIZON_MS
         try:
             room = await self._database.read(lambda txn: _read(txn, room_id, since_ms))
             self._check(room.identity.shard)
@@ -145,14 +145,16 @@ def _read(transaction: Transaction, room_id: str, since_ms: int) -> LiveRoom:
         raise NotFound("This server does not know that room")
     identity = RoomIdentity(room_id, row[0], room_version(row[1]), row[2])
     members = [LiveMember(*member) for member in sql.local_members(transaction, room_id)]
-    transactions = sql.recent_transactions(transaction, room_id, since_ms, _TRANSACTIONS_AT_ONCE)
+    rows = sql.recent_transactions(transaction, room_id, since_ms, _TRANSACTIONS_AT_ONCE)
+    known_ms = since_ms if len(rows) < _TRANSACTIONS_AT_ONCE else rows[-1][4] + 1
     return LiveRoom(
         identity=identity,
         head=_head(row),
         state=_state(identity, sql.state_without_members(transaction, room_id)),
         members={member.user_id: member for member in members},
-        transactions={(user, device, txn): event for user, device, txn, event, _ in transactions},
-        knows_all_transactions=len(transactions) < _TRANSACTIONS_AT_ONCE,
+        transactions=RecentTransactions.loaded(
+            [((user, device, txn), event) for user, device, txn, event, _ in rows], known_ms
+        ),
         received_ms=row[6],
     )
 

@@ -75,7 +75,6 @@ class OutOfBand:
             key_nid=key_nid,
             kind=Kind.OUT_OF_BAND,
             received_ms=self._clock.now_ms(),
-            json=event.encoded.decode(),
             extras=dict(extras) if extras else None,
             before=StateRef(TRUNK, 0),
             head=NO_HEAD,

@@ -86,7 +86,7 @@ def _store_events(transaction: Transaction, facts: Sequence[EventFact]) -> None:
             fact.thread,
             fact.notified,
             fact.highlighted,
-            fact.json,
+            fact.event.encoded.decode(),
             orjson.dumps(fact.extras).decode() if fact.extras else None,
         )
         for fact in facts
@@ -176,7 +176,7 @@ def load(transaction: Transaction, after: int, upto: int) -> Sequence[EventFact]
     for row in rows:
         (event_id, event_nid, room_nid, number, _, kind, received_ms, branch, version, thread, notified) = row[:11]
         highlighted, text, extras, room_id, version_name = row[11:16]
-        event = Event.restored(event_id, parsed(text), room_version(version_name))
+        event = Event.restored(event_id, parsed(text), room_version(version_name), text.encode())
         trunk = tuple(changes.get(number, ()))
         if kind == Kind.OUT_OF_BAND:
             trunk = (member_change(event, event_nid, is_local=True),)
@@ -190,7 +190,6 @@ def load(transaction: Transaction, after: int, upto: int) -> Sequence[EventFact]
                 key_nid=None,
                 kind=Kind(kind),
                 received_ms=received_ms,
-                json=text,
                 extras=orjson.loads(extras) if extras else None,
                 before=StateRef(branch, version),
                 head=NO_HEAD,

@@ -338,7 +338,6 @@ class EventReception:
             key_nid=change.key_nid,
             kind=kind,
             received_ms=room.received_now(self._clock.now_ms()),
-            json=event.encoded.decode(),
             extras=dict(extras) if extras else None,
             before=before.ref,
             head=room.head,

@@ -1,7 +1,7 @@
 """The floor: what the HTTP stack costs when there is nothing to do, and sends and idle syncs as multiples of it.
 
 The floor is an endpoint of the server itself, ``/health``: nobody is asked who they are, and the answer is always the
-same bytes. It goes through the same connection, parser, router, ``Request``, ``Reply``, access log and metrics as everything.
+same bytes. It goes through the same connection, parser, router, ``Request``, ``Reply``, access log and metrics as all.
 """
 
 import asyncio

@@ -3,7 +3,6 @@
 What the server is made of is ``workers.build``'s part; what to say on the terminal, ``quick_start``'s.
 """
 
-import gc
 import logging
 import os
 import resource
@@ -27,6 +26,7 @@ from synapse_like.toolkit.db.errors import DatabaseUnavailable
 from synapse_like.toolkit.http.listeners import CannotListen
 from synapse_like.toolkit.log_config import apply_log_config
 from synapse_like.toolkit.logs import hear_twisted, set_up_logs
+from synapse_like.toolkit.memory import settle, share_one_arena
 from workers.settings import load_settings
 
 STOP_SECONDS = 4.0
@@ -72,6 +72,7 @@ class Serving:
         """Serve until SIGTERM or SIGINT; 0 after a clean stop, 1 if the server did not start. Raises ConfigErrors."""
         settings = load_settings(self._paths)
         server = settings[ServerConfig]
+        share_one_arena()
         _set_up_logs(server)
         _set_up_error_reports(settings)
         log_remarks(settings)
@@ -89,8 +90,7 @@ class Serving:
         server = self._build(settings, self._reactor)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._stop, server)
         await server.start()
-        gc.collect()
-        gc.freeze()  # what stands now stays: later collections need not look at it
+        settle()
         _log.info("synapse-like %s is ready as %s", __version__, settings[ServerConfig].server_name)
         notify("READY=1")
         self._announce(settings)

@@ -16,7 +16,8 @@ from synapse_like.features.send.checks import CANONICAL_ALIAS, SERVER_ACL, alias
 from synapse_like.features.send.redactions import check_redaction
 from synapse_like.matrix.errors import BadAlias, BadJson, DuplicateAnnotation, Forbidden, InvalidParam, NotFound
 from synapse_like.rooms.front import Draft, Rooms
-from synapse_like.rooms.live import MEMBER, LiveRoom, TransactionKey
+from synapse_like.rooms.live import MEMBER, LiveRoom
+from synapse_like.rooms.transactions import TransactionKey
 from synapse_like.toolkit.config.rate_limits import RateLimit, RateLimits
 from synapse_like.toolkit.db import Database
 from synapse_like.toolkit.http import Requester

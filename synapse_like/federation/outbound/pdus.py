@@ -24,7 +24,7 @@ class Pdu:
 
 def pdu_of_fact(fact: EventFact) -> Pdu:
     """The event that has just happened, as other servers get it."""
-    return Pdu(fact.number, fact.room_id, fact.event.event_id, fact.json.encode())
+    return pdu_of(fact.event, fact.number)
 
 
 def pdu_of(event: Event, number: int) -> Pdu:

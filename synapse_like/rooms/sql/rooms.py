@@ -54,6 +54,8 @@ _SET_HEADS = """
 
 _ADD_TRANSACTIONS = """
     INSERT INTO event_transactions (room_nid, user_id, device_id, transaction_id, event_id, received_ms) VALUES :rows
+    ON CONFLICT (room_nid, user_id, device_id, transaction_id) DO UPDATE
+    SET event_id = excluded.event_id, received_ms = excluded.received_ms
 """
 
 _ADD_REDACTIONS = """
@@ -111,7 +113,7 @@ def set_heads(transaction: Transaction, rows: Sequence[Sequence[Any]]) -> None:
 
 
 def add_transactions(transaction: Transaction, rows: Sequence[Sequence[Any]]) -> None:
-    """Remember which request made which event; a repeat violates the key."""
+    """Remember which request made which event. An id that comes again was forgotten, and is a new request's."""
     transaction.rows(_ADD_TRANSACTIONS, rows)
 
 

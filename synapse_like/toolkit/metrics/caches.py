@@ -18,9 +18,12 @@ METRICS: Final = (ENTRIES, LIMIT, HITS, MISSES)
 class Counted(Protocol):
     """A cache that counts."""
 
-    limit: int
     hits: int
     misses: int
+
+    @property
+    def limit(self) -> int:
+        """How many there may be."""
 
     def __len__(self) -> int:
         """How many entries there are."""

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from synapse_like.rooms.transactions import KEPT
 from tests.kit.homeserver import TestServer
 from tests.kit.room_features import house, state_of
 
@@ -58,6 +59,29 @@ async def test_transactions_belong_to_a_device(house: TestServer) -> None:
     assert await message(house, "alice", room_id, "t1") != first
     house.rooms.live.drop_all()
     assert await message(house, "bob", room_id, "t1") == first
+
+
+async def test_a_repeat_is_recognised_long_after(house: TestServer) -> None:
+    room_id = await room_of_two(house)
+    first = await message(house, "bob", room_id, "t1")
+    for number in range(KEPT + 1):
+        await message(house, "alice", room_id, f"later{number}")
+    assert await message(house, "bob", room_id, "t1") == first
+    await house.quiet()
+    house.queries.clear()
+    assert (await message(house, "alice", room_id, "new"))[0] == 200
+    assert [query for query in house.queries if not any(word in query for word in ("INSERT", "UPDATE"))] == []
+
+
+async def test_an_id_that_was_forgotten_may_be_used_again(house: TestServer) -> None:
+    room_id = await room_of_two(house)
+    first = await message(house, "bob", room_id, "t1")
+    database = house.homeserver.kit.database
+    await database.write(lambda txn: txn.run("UPDATE event_transactions SET received_ms = 1"))
+    house.rooms.live.drop_all()
+    second = await message(house, "bob", room_id, "t1")
+    assert second[0] == 200 and second != first
+    assert await message(house, "bob", room_id, "t1") == second
 
 
 async def test_unknown_rooms_and_rooms_of_others_look_the_same(house: TestServer) -> None:
