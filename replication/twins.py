@@ -5,7 +5,7 @@ may move meanwhile: then the call is made again, until its time is over.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol, get_type_hints
 
 import msgspec
@@ -38,27 +38,25 @@ class Twin:
     def __init__(self, thing: object, name: str, family: str, by: str) -> None:
         self.method = f"{type(thing).__qualname__}.{name}"
         self.family = family
-        self._original: Callable[..., Awaitable[Any]] = getattr(thing, name)
-        self._signature = inspect.signature(self._original)
+        self.original: Callable[..., Awaitable[Any]] = getattr(thing, name)
+        """The method itself."""
+        self._signature = inspect.signature(self.original)
         self._parameter, _, self._attribute = by.partition(".")
         hints = get_type_hints(getattr(type(thing), name))
         self._result = hints.pop("return", None)
         self._names = list(self._signature.parameters)
+        self._place = self._names.index(self._parameter)
         self._types: list[Any] = [hints[each] for each in self._names]
 
-    def key_of(self, arguments: inspect.BoundArguments) -> str:
-        """What picks the shard."""
-        value = arguments.arguments[self._parameter]
+    def key_of(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        """What picks the shard. Asked at every call, so without `inspect`."""
+        value = args[self._place] if self._place < len(args) else kwargs[self._parameter]
         return str(getattr(value, self._attribute) if self._attribute else value)
 
-    def bind(self, *args: Any, **kwargs: Any) -> inspect.BoundArguments:
-        """The arguments by name, with defaults filled in."""
+    def encode(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """The arguments as they cross, with defaults filled in."""
         bound = self._signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        return bound
-
-    def encode(self, bound: inspect.BoundArguments) -> bytes:
-        """The arguments as they cross."""
         return msgspec.msgpack.encode([bound.arguments[name] for name in self._names], enc_hook=_plain)
 
     def decode_result(self, data: bytes) -> Any:
@@ -69,14 +67,10 @@ class Twin:
         """Carry a call of another process out; `check` (family, key) raises NotOwned if it does not belong here."""
         raws = msgspec.msgpack.decode(data, type=list[msgspec.Raw])
         values = [msgspec.msgpack.decode(raw, type=kind) for raw, kind in zip(raws, self._types, strict=False)]
-        bound = self.bind(**dict(zip(self._names, values, strict=False)))
-        await check(self.family, self.key_of(bound))
-        result = await self._original(*bound.args, **bound.kwargs)
+        arguments = dict(zip(self._names, values, strict=False))
+        await check(self.family, self.key_of((), arguments))
+        result = await self.original(**arguments)
         return msgspec.msgpack.encode(result, enc_hook=_plain)
-
-    async def original(self, bound: inspect.BoundArguments) -> Any:
-        """Run the method here."""
-        return await self._original(*bound.args, **bound.kwargs)
 
 
 def twins_of(thing: object) -> list[tuple[str, Twin]]:
@@ -98,9 +92,9 @@ def give_twins(thing: object, remote: Remote) -> dict[str, Twin]:
 
 def _standing_in(twin: Twin, remote: Remote) -> Callable[..., Awaitable[Any]]:
     async def stand_in(*args: Any, **kwargs: Any) -> Any:
-        bound = twin.bind(*args, **kwargs)
+        key = twin.key_of(args, kwargs)
         result = await remote.at_owner(
-            twin.family, twin.key_of(bound), lambda: twin.original(bound), twin.method, lambda: twin.encode(bound)
+            twin.family, key, lambda: twin.original(*args, **kwargs), twin.method, lambda: twin.encode(args, kwargs)
         )
         return twin.decode_result(result.data) if isinstance(result, RemoteResult) else result
 

@@ -76,12 +76,18 @@ class RoomNotices:
         return [user_id for user_id in (*gone, *self.room.members) if self.place(user_id)]
 
     def count(self, event: Event) -> Outcome:
-        """Evaluate an event that the room has taken in, and move the counters of its thread."""
+        """Evaluate an event that the room has taken in, and move the counters of its thread.
+
+        Nobody's rules are asked about an event that nobody but its sender could be told of.
+        """
         room = self.room
+        thread = thread_of(event.content, event.state_key)
+        if all(user_id == event.sender for user_id in self._matcher):
+            notified, highlighted = self._moved(thread, NOTHING)
+            return Outcome(thread=thread, notified=notified, highlighted=highlighted)
         levels = room.power_levels
         context = RoomContext(room.head.joined_members, levels.of(event.sender), levels.notifications)
         found = self._matcher.match(EventView(event), context)
-        thread = thread_of(event.content, event.state_key)
         notified, highlighted = self._moved(thread, (int(found.notify_all), int(found.highlight_all)))
         return Outcome(
             thread=thread,
