@@ -100,14 +100,24 @@ def parse(pdu: Any, version: RoomVersion, refused: dict[str, str]) -> Event | No
 def id_of(pdu: Mapping[str, Any], version: RoomVersion) -> str | None:
     """The id of a PDU that may be of any shape; None if it has none."""
     try:
-        event_id = event_id_of_pdu(pdu, version)
+        event_id: Any = event_id_of_pdu(pdu, version)
     except (MatrixError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return None
-    return event_id if len(event_id) <= 255 and event_id.startswith("$") else None
+    return event_id if _is_id(event_id) else None
 
 
 def ids_in(value: Any, most: int) -> list[str]:
     """The event ids in a list that another server sent."""
     found: Iterable[Any] = value if isinstance(value, list) else ()
-    ids = [each for each in found if isinstance(each, str) and each.startswith("$") and len(each) <= 255]
-    return list(dict.fromkeys(each for each in ids if "\0" not in each))[:most]
+    return list(dict.fromkeys(each for each in found if _is_id(each)))[:most]
+
+
+def _is_id(value: Any) -> bool:
+    """Whether this can be an event id: a text that the database and JSON can hold."""
+    if not isinstance(value, str) or not value.startswith("$") or len(value) > 255 or "\0" in value:
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

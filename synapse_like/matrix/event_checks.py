@@ -112,7 +112,7 @@ def check_limits(pdu: Mapping[str, Any], version: RoomVersion) -> bytes:
     """
     for key in _LIMITED_FIELDS:
         value = pdu.get(key)
-        if value is not None and _is_too_long(value, version):
+        if isinstance(value, str) and _is_too_long(value, version):
             raise TooLarge(f"{key} is longer than {MAX_ID_BYTES} bytes")
     for key, most in (("prev_events", MAX_PREV_EVENTS), ("auth_events", MAX_AUTH_EVENTS)):
         if len(pdu[key]) > most:

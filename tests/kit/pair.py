@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlencode
 
+import msgspec
 import pytest
 from twisted.internet import reactor
 
 from synapse_like.federation import Federation
-from synapse_like.federation.errors import RemoteError
+from synapse_like.federation.errors import BadReply, RemoteError
 from synapse_like.federation.inbound import Staging
 from synapse_like.federation.keys import Failure, Flaw
 from synapse_like.federation.outbound import Sender
@@ -45,6 +46,10 @@ class Net:
         self.cut: set[str] = set()
         self.breaks: dict[str, int] = {}
         """After how many bytes of a large answer the connection with a server breaks."""
+        self.tamper: Callable[[str, str, int, bytes], tuple[int, bytes]] = _as_it_is
+        """What becomes of the answer (status and body) to a request (origin and target) on its way."""
+        self.bounds: dict[str, tuple[float, int]] = {}
+        """How long, in seconds, and how large the answer to a request may be that is not streamed."""
         self.requests: list[tuple[str, str, str, str]] = []
         """(origin, destination, method, target) of every request."""
 
@@ -67,7 +72,7 @@ class Net:
         app = self.apps[destination]
         request: Request[Any] = Request(method, target, [("x-origin", origin)], raw, client_ip="10.0.0.2")
         reply = await app.answer(request, app.match(method, request.path))
-        return reply.status, reply.body
+        return self.tamper(origin, target, reply.status, reply.body)
 
     def connect(self, server: TestServer) -> None:
         """Let a server of ours take part."""
@@ -75,11 +80,14 @@ class Net:
         federation: Federation = server.homeserver.front(Federation)
         self.key_of(name)
 
-        async def ask(method: str, destination: str, target: str, body: Any, *_: Any) -> Any:
+        async def ask(method: str, destination: str, target: str, body: Any, *bounds: Any) -> Any:
+            self.bounds[target] = bounds[0], bounds[1]
             status, answer = await self.request(name, destination, method, target, body)
             if status != 200:
-                raise RemoteError(destination, status, json.loads(answer))
-            return json.loads(answer)
+                raise RemoteError(destination, status, _decoded(answer))
+            if (told := _decoded(answer)) is _NO_JSON:
+                raise BadReply(f"{destination} answered with something that is not JSON")
+            return told
 
         async def stream(
             destination: str, path: str, write: Any, body: Any = None, query: Any = None, **_: Any
@@ -87,7 +95,7 @@ class Net:
             target = f"{path}?{urlencode(query, doseq=True)}" if query else path
             status, answer = await self.request(name, destination, "GET" if body is None else "PUT", target, body)
             if status != 200:
-                raise RemoteError(destination, status, json.loads(answer))
+                raise RemoteError(destination, status, _decoded(answer))
             for start in range(0, min(len(answer), self.breaks.get(destination, len(answer))), 1000):
                 write(answer[start : start + 1000])
             if destination in self.breaks:
@@ -112,6 +120,20 @@ class Net:
     def _is_signed(self, event: Event, server: str) -> bool:
         key = self.keys.get(server)
         return key is not None and verify_event_signature(event.pdu, event.room_version, server, key.verify_key)
+
+
+_NO_JSON = object()
+
+
+def _decoded(answer: bytes) -> Any:
+    try:
+        return msgspec.json.decode(answer)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _NO_JSON
+
+
+def _as_it_is(origin: str, target: str, status: int, body: bytes) -> tuple[int, bytes]:
+    return status, body
 
 
 async def _no_keys(*_: Any) -> dict[Any, Any]:

@@ -11,6 +11,7 @@ from synapse_like.matrix.events import Event
 from synapse_like.matrix.hashes import content_hash
 from synapse_like.matrix.room_versions import RoomVersion
 from synapse_like.matrix.signatures import sign_event
+from tests.kit.damage import text_of
 from tests.kit.homeserver import TestServer
 from tests.kit.pair import Pair
 
@@ -33,6 +34,8 @@ class Stranger:
         self.states: dict[str, Sequence[Event]] = {}
         self.silent: set[str] = set()
         self.asked: list[str] = []
+        self.devices: Any = None
+        """What it answers about the devices of its users."""
         self._count = 0
         pair.net.own[self.name] = self._answer
         pair.net.key_of(self.name)
@@ -150,6 +153,8 @@ class Stranger:
             return {"pdus": [e.pdu for e in self._behind([self._known(each) for each in fields["v"]])]}
         if what == "send":
             return {"pdus": {}}
+        if what == "user" and self.devices is not None:
+            return text_of(self.devices)
         raise RemoteError(self.name, 404, {"errcode": "M_UNRECOGNIZED"})
 
     def _known(self, event_id: str) -> Event:
