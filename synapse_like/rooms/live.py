@@ -94,6 +94,11 @@ class LiveRoom:
     _levels_of: str | None = None
 
     @property
+    def is_deserted(self) -> bool:
+        """Whether nobody is in the room, and nobody is invited."""
+        return not self.head.joined_members and not self.head.invited_members
+
+    @property
     def create_event(self) -> Event:
         """The event that made the room."""
         return self.state[CREATE].event

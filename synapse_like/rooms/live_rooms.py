@@ -20,7 +20,10 @@ from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.db.transaction import Row
 
 _TRANSACTIONS_AT_ONCE = 2000
-_KEPT_ROOMS = 10_000
+_KEPT_BYTES = 48 * 1024 * 1024
+_WEIGHT_OF_ANY, _WEIGHT_OF_STATE, _WEIGHT_OF_MEMBER = 8000, 3500, 600
+_WEIGHED_EVERY = 100
+"""Rooms grow while they are here: all are weighed again when so many have come."""
 _EXTREMITIES = tuple[Extremity, ...]
 
 
@@ -41,12 +44,19 @@ class LiveRooms:
         self._rooms: OrderedDict[str, LiveRoom] = OrderedDict()
         self._loading: dict[str, list[Deferred[None]]] = {}
         self._drops = 0
-        self.limit = _KEPT_ROOMS
+        self._weight = 0
+        self._deserted: LiveRoom | None = None
+        self._until_weighed = _WEIGHED_EVERY
         self.hits = self.misses = 0
 
     def __len__(self) -> int:
         """How many rooms are live here."""
         return len(self._rooms)
+
+    @property
+    def limit(self) -> int:
+        """How many there would be at the most if all were like those that are here."""
+        return _KEPT_BYTES * len(self._rooms) // self._weight if self._weight else _KEPT_BYTES // _WEIGHT_OF_ANY
 
     async def get(self, room_id: str) -> LiveRoom:
         """The live room, loaded if need be.
@@ -84,6 +94,13 @@ class LiveRooms:
         room.is_dropped = True
         if self._rooms.get(room.identity.room_id) is room:
             del self._rooms[room.identity.room_id]
+            self._weight = max(0, self._weight - _weight(room))
+
+    def desert(self, room: LiveRoom) -> None:
+        """Everybody has left this room, or it was loaded as such: it is kept only until the next such room comes."""
+        old, self._deserted = self._deserted, room
+        if old is not None and old is not room and old.is_deserted and _is_idle(old):
+            self.drop(old)
 
     def drop_shard(self, shard: int) -> None:
         """Throw the live rooms of a shard away, and what is being loaded: others may have written meanwhile."""
@@ -131,12 +148,34 @@ class LiveRooms:
 
     def _keep(self, room: LiveRoom) -> None:
         self._rooms[room.identity.room_id] = room
-        if len(self._rooms) <= self.limit:
-            return
-        for old in self._rooms.values():
-            if not old.unstored and not old.turn.locked:
-                self.drop(old)
+        self._until_weighed -= 1
+        if self._until_weighed:
+            self._weight += _weight(room)
+        else:
+            self._weight = sum(map(_weight, self._rooms.values()))
+            self._until_weighed = _WEIGHED_EVERY
+        if room.is_deserted and room.head.extremities:
+            self.desert(room)
+        if self._weight > _KEPT_BYTES:
+            self._make_room_for(room)
+
+    def _make_room_for(self, new: LiveRoom) -> None:
+        """Drop those that nobody asked for longest, but none that is at work."""
+        for old in list(self._rooms.values()):
+            if self._weight <= _KEPT_BYTES:
                 return
+            if old is not new and _is_idle(old):
+                self.drop(old)
+
+
+def _is_idle(room: LiveRoom) -> bool:
+    """Whether nothing of the room is on its way to the database, and nobody works at it."""
+    return not room.unstored and not room.turn.locked
+
+
+def _weight(room: LiveRoom) -> int:
+    """About how many bytes of memory a room takes."""
+    return _WEIGHT_OF_ANY + _WEIGHT_OF_STATE * len(room.state) + _WEIGHT_OF_MEMBER * len(room.members)
 
 
 def _read(transaction: Transaction, room_id: str, since_ms: int) -> LiveRoom:

@@ -11,14 +11,14 @@ from threading import Lock
 from typing import Final
 
 from replication.numbers import pack
-from synapse_like.rooms.event_store import StoredEvent, stored_all
+from synapse_like.rooms.event_store import StoredEvent, stored_all, weight_of
 from synapse_like.rooms.memberships import UserRoom
 from synapse_like.rooms.sql import events as events_sql
 from synapse_like.sync import sql
 from synapse_like.sync.window import StateKey, Window, window
 from synapse_like.toolkit.db import Transaction
 
-KEPT_EVENTS: Final = 20_000
+KEPT_BYTES: Final = 16 * 1024 * 1024
 LARGEST: Final = 200
 """A room with more events than that is read anew for each client."""
 
@@ -40,6 +40,12 @@ class WholeRoom:
         """How many events it holds."""
         return len(self.timeline) + len(self.state) + len(self.senders)
 
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory it takes."""
+        events = {event.event_nid: event for event in (*self.timeline, *self.state.values(), *self.senders.values())}
+        return sum(weight_of(event.json_bytes) for event in events.values())
+
 
 _Key = tuple[int, int, bool]
 """(room, how many events were asked for, whether state holds membership)"""
@@ -49,15 +55,20 @@ class WholeRooms:
     """Reads whole rooms within snapshots. Used by all database threads."""
 
     def __init__(self) -> None:
-        self.limit = KEPT_EVENTS
         self.hits = self.misses = 0
         self._kept: OrderedDict[_Key, WholeRoom] = OrderedDict()
-        self._count = 0
+        self._count = self._weight = 0
+        self.limit_bytes = KEPT_BYTES
         self._lock = Lock()
 
     def __len__(self) -> int:
         """How many events are kept."""
         return self._count
+
+    @property
+    def limit(self) -> int:
+        """How many would be kept if all were like those that are."""
+        return self.limit_bytes * self._count // self._weight if self._weight else self.limit_bytes // weight_of(0)
 
     def read(
         self,
@@ -89,14 +100,20 @@ class WholeRooms:
         return found | new
 
     def _keep(self, key: _Key, room: WholeRoom) -> None:
-        if (old := self._kept.pop(key, None)) is not None:
-            self._count -= len(old)
+        if key in self._kept:
+            self._drop(key)
         if len(room) > LARGEST:
             return
         self._kept[key] = room
         self._count += len(room)
-        while self._count > self.limit:
-            self._count -= len(self._kept.popitem(last=False)[1])
+        self._weight += room.weight
+        while self._weight > self.limit_bytes:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: _Key) -> None:
+        room = self._kept.pop(key)
+        self._count -= len(room)
+        self._weight -= room.weight
 
 
 def _read(

@@ -3,7 +3,8 @@
 A real server is started, with a database of its own. Thirty people sync all the time and do now this, now that: they
 write, type, read, page back, look at state, open rooms and leave them again; guests log in, join, write, leave and log
 out. What one such step costs is measured first; then as many steps come per second as keep the server busy for --load
-of one core. That pace is kept from beginning to end, whether the server is quick or slow.
+of one core. That pace is kept from beginning to end, whether the server is quick or slow. Where other work keeps the
+machine busy name a --rate: clients that get to run late ask less, and a step costs half.
 
 Every interval prints a line: the shares of a core that server, database and this program took; steps, requests and
 errors; how long steps took; the server's CPU milliseconds per step and its resident memory; the database's size; and,
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--on", choices=KINDS, default="postgresql", help="database, or a cluster (default: postgresql)"
     )
+    parser.add_argument("--rate", type=float, help="steps a second, instead of those that --load allows")
     parser.add_argument("--people", type=int, default=30, help="who lives on the server (default: 30)")
     parser.add_argument("--rooms", type=int, default=12, help="rooms that all of them are in (default: 12)")
     return parser
@@ -78,7 +80,9 @@ async def _soak(subject: Subject, chosen: argparse.Namespace) -> list[Sample]:
     pace = Pace(life)
     seconds = chosen.minutes * 60
     try:
-        rate = await calibrated_rate(pace, subject, chosen.load, max(1.0, min(30.0, seconds * CALIBRATION)))
+        rate = chosen.rate or await calibrated_rate(
+            pace, subject, chosen.load, max(0.5, min(20.0, seconds * CALIBRATION))
+        )
         print(f"{rate:.0f} steps a second; {chosen.people} people in {chosen.rooms} rooms\n{HEAD}", flush=True)
         work = asyncio.create_task(pace.keep(rate))
         try:

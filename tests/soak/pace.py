@@ -14,9 +14,9 @@ from typing import Any
 from tests.soak.life import Life
 from tests.soak.subject import Subject
 
-AT_ONCE = 8
-"""Steps at a time while finding out what they cost."""
-ROUNDS = 3
+FIRST_RATE = 10.0
+"""Steps a second while finding out what they cost."""
+ROUNDS = 4
 LONGEST_DEBT_S = 5.0
 """A pace that has fallen behind by more than this begins anew: what cannot be done is not heaped up."""
 
@@ -47,15 +47,6 @@ class Pace:
         finally:
             await self.finish()
 
-    async def rush(self, seconds: float) -> None:
-        """As many steps as are done in that time, eight at once."""
-        end_s = time.monotonic() + seconds
-        while time.monotonic() < end_s:
-            while len(self._steps) >= AT_ONCE:
-                await asyncio.wait(self._steps, return_when=asyncio.FIRST_COMPLETED)
-            self._start(await self._idle.get(), time.monotonic())
-        await self.finish()
-
     async def finish(self) -> None:
         """Wait for the steps under way."""
         if self._steps:
@@ -79,11 +70,11 @@ class Pace:
 async def calibrated_rate(pace: Pace, subject: Subject, share: float, seconds: float) -> float:
     """The steps a second that keep the server busy for that share of a core.
 
-    Steps cost more at a calm pace than in a rush, where they share transactions. So the rate that the rush suggests is
-    tried and corrected, some seconds each time.
+    Steps are cheaper the more of them there are: they share transactions, and one answer tells a reader of many. In a
+    server that cannot keep up they are cheapest. So the rate is approached from below, some seconds each time.
     """
-    rate = await _affordable(pace, subject, share, pace.rush(seconds))
-    for _ in range(ROUNDS - 1):
+    rate = FIRST_RATE
+    for _ in range(ROUNDS):
         rate = await _affordable(pace, subject, share, _keep_for(pace, rate, seconds))
     return rate
 

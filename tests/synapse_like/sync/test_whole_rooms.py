@@ -90,7 +90,7 @@ async def test_each_reader_sees_what_is_allowed(server: TestServer) -> None:
 
 async def test_what_is_kept_is_bounded(server: TestServer) -> None:
     rooms = whole_rooms(server)
-    rooms.limit = 40
+    rooms.limit_bytes = 100_000
     alice = await server.register("alice")
     ids = [await server.create_room(alice) for _ in range(5)]
     large = await server.create_room(alice)
@@ -102,3 +102,4 @@ async def test_what_is_kept_is_bounded(server: TestServer) -> None:
         response = await server.sync(alice)
         assert set(response["rooms"]["join"]) == {*ids, large}
         assert 0 < len(rooms) <= 40
+        assert len(rooms) <= rooms.limit
