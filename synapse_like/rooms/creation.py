@@ -7,11 +7,12 @@ policy server is parked instead, while that server is asked about the event as i
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from replication.committer import Append, Dropped
+from replication.committer import Append, Dropped, Extra
 from replication.log import Log
 from replication.owned import owned
 from synapse_like.matrix.auth_rules import auth_keys_for, check_auth
@@ -30,8 +31,10 @@ from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.numbers import KeyNumbers, NumberBlock, RoomNumbers
 from synapse_like.rooms.ports import NoPolicyServers, Notices, PolicyServers
 from synapse_like.rooms.redactions import takes_effect
+from synapse_like.rooms.sql.numbers import add_room
 from synapse_like.rooms.transactions import RecentTransactions, TransactionKey
 from synapse_like.toolkit.clock import Clock
+from synapse_like.toolkit.db import Transaction
 
 _TRIES = 4
 _MAX_PREV_EVENTS = 20
@@ -200,7 +203,7 @@ class EventCreation:
         first = await self._numbers.events.take()
         event = self._sign(_create_pdu(create, room_id, self._clock.now_ms()), version, first)
         shard = self._log.choose(fresh_shard(ROOM, event.room_id))
-        nid = await self._numbers.rooms.add(event.room_id, version.identifier, shard)
+        nid = await self._numbers.rooms.take()
         room = _new_room(RoomIdentity(event.room_id, nid, version, shard))
         await self._notices.load(room)
         prepared = await self._prepare(room, [create, *drafts])
@@ -208,7 +211,7 @@ class EventCreation:
         facts = [self._accept(room, event, create, prepared, 0, None)]
         facts += await self._build(room, drafts, prepared, 1, None)
         self._rooms.found(room)
-        await self._store(room, facts)
+        await self._store(room, facts, partial(_make_known, room.identity))
         return event.room_id
 
     async def _prepare(self, room: LiveRoom, drafts: Sequence[Draft]) -> Prepared:
@@ -346,7 +349,7 @@ class EventCreation:
             members=tuple(c.state_key for c in trunk if c.type == MEMBER),
         )
 
-    async def _store(self, room: LiveRoom, facts: Sequence[EventFact]) -> None:
+    async def _store(self, room: LiveRoom, facts: Sequence[EventFact], extra: Extra | None = None) -> None:
         room.unstored += 1
         try:
             await self._log.submit(
@@ -355,6 +358,7 @@ class EventCreation:
                     room.identity.shard,
                     room.identity.room_id,
                     [(EVENTS, fact) for fact in facts],
+                    extra=extra,
                     is_current=lambda: not room.is_dropped,
                 )
             )
@@ -367,6 +371,12 @@ class EventCreation:
             if fact.transaction is not None:
                 room.transactions.note(fact.transaction, fact.event.event_id, fact.received_ms)
         self._events.take(facts)
+
+
+def _make_known(room: RoomIdentity, transaction: Transaction) -> None:
+    """Give a new room its row, together with its first events."""
+    if not add_room(transaction, room.room_nid, room.room_id, room.version.identifier, room.shard):
+        raise Dropped()
 
 
 def _create_pdu(create: Draft, room_id: str | None, now_ms: int) -> dict[str, Any]:

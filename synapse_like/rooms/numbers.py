@@ -46,8 +46,12 @@ class RoomNumbers:
         self._database = database
         self._block = NumberBlock(database, "room")
 
+    async def take(self) -> int:
+        """A number for a room that its first commit makes known."""
+        return await self._block.take()
+
     async def add(self, room_id: str, room_version: str, shard: int) -> int:
-        """The number of a room that was just made. Raises RoomInUse if the id is taken."""
+        """The number of a room that is made known now. Raises RoomInUse if the id is taken."""
         nid = await self._block.take()
         is_new = await self._database.write(lambda txn: sql.add_room(txn, nid, room_id, room_version, shard))
         if not is_new:

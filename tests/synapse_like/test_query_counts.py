@@ -69,7 +69,7 @@ async def test_a_first_sync_asks_the_same_however_many_rooms(server: TestServer)
         assert len(response["rooms"]["join"]) == rooms
         counts.append(len(server.queries))
     assert counts[0] == counts[1]
-    assert counts[0] <= 25
+    assert counts[0] <= 13
 
 
 @pytest.mark.parametrize(
@@ -94,8 +94,10 @@ async def test_creating_a_room_is_one_commit(server: TestServer) -> None:
     before = server.homeserver.spine.committer.batches
     server.queries.clear()
     await server.create_room(token, name="second")
+    await server.quiet()
     assert server.homeserver.spine.committer.batches == before + 1
-    assert len(server.queries) <= 22, server.queries
+    assert reads(server.queries) == []
+    assert len(server.queries) <= 10, server.queries
 
 
 async def test_joining_asks_the_same_however_many_have_joined(server: TestServer) -> None:

@@ -40,6 +40,7 @@ from synapse_like.toolkit.db import Database, Transaction
 logger = logging.getLogger(__name__)
 
 _FRESH_WISHES = 1000
+_KNOWN_WISHES = 10_000
 _ROOMS_AT_ONCE = 50
 
 
@@ -53,6 +54,9 @@ class UnreadNotices:
         self._spine: Rooms | None = None
         self._live: WeakSet[RoomNotices] = WeakSet()
         self._fresh: OrderedDict[str, Wishes] = OrderedDict()
+        """What was changed lately: it may be newer than what is being read."""
+        self._known: OrderedDict[str, Wishes] = OrderedDict()
+        """The wishes of users who joined lately, kept current: they join again."""
 
     def attach(self, rooms: Rooms) -> None:
         """Say where modes are told, and rooms dropped."""
@@ -61,10 +65,13 @@ class UnreadNotices:
         rooms.reader.subscribe(PUSH_RULES, self._take_push_rules)
 
     async def load(self, room: LiveRoom) -> None:
-        """Compile the rules of the room's local members: three queries."""
+        """Compile the rules of the room's local members: three queries, none for a room that has just been made."""
         users = [user_id for user_id, member in room.members.items() if member.membership == "join"]
         nid = room.identity.room_nid
-        told, wishes = await self._database.read(lambda txn: (sql.modes_now(txn, nid), _wishes_of(txn, users)))
+        told: dict[str, int] = {}
+        wishes: dict[str, Wishes] = {}
+        if room.head.extremities:
+            told, wishes = await self._database.read(lambda txn: (sql.modes_now(txn, nid), _wishes_of(txn, users)))
         modes = {user_id: StoredMode(mode) for user_id, mode in told.items()}
         room.notices = notices = RoomNotices(room, modes, self._server_name)
         for user_id in users:
@@ -81,19 +88,21 @@ class UnreadNotices:
         joining = [
             user_id for user_id in _joining(events) if notices.is_local(user_id) and not notices.counts_for(user_id)
         ]
-        if not unknown_roots and not joining:
-            return
-        nid = room.identity.room_nid
-        threads, wishes = await self._database.read(
-            lambda txn: (
-                sql.threads(txn, nid, unknown_roots) if unknown_roots else {},
-                _wishes_of(txn, joining),
+        known = {user_id: self._known[user_id] for user_id in joining if user_id in self._known}
+        unknown_users = [user_id for user_id in joining if user_id not in known]
+        if unknown_roots or unknown_users:
+            nid = room.identity.room_nid
+            threads, wishes = await self._database.read(
+                lambda txn: (
+                    sql.threads(txn, nid, unknown_roots) if unknown_roots else {},
+                    _wishes_of(txn, unknown_users),
+                )
             )
-        )
-        for root in unknown_roots:
-            room.thread_counters.setdefault(root, threads.get(root, NOTHING))
+            known |= wishes
+            for root in unknown_roots:
+                room.thread_counters.setdefault(root, threads.get(root, NOTHING))
         for user_id in joining:
-            notices.learn(user_id, self._newest(user_id, wishes))
+            notices.learn(user_id, self._remember(user_id, self._newest(user_id, known)))
 
     def count(self, room: LiveRoom, event: Event, trunk: Sequence[TrunkChange]) -> Outcome:
         """What an event gives to the members, who are brought up to date first."""
@@ -108,6 +117,8 @@ class UnreadNotices:
 
     async def _wishes_changed(self, user_id: str, change: Wishes) -> None:
         self._fresh[user_id] = change.newest(self._fresh.pop(user_id, NONE))
+        if user_id in self._known:
+            self._known[user_id] = change.newest(self._known[user_id])
         if len(self._fresh) > _FRESH_WISHES:
             self._fresh.popitem(last=False)
         told: list[Deferred[None]] = []
@@ -134,6 +145,13 @@ class UnreadNotices:
         for fact in facts:
             changed = self.rules_changed(fact.user_id, fact.number, fact.ruleset())
             _ = Deferred.fromCoroutine(changed).addErrback(_log)
+
+    def _remember(self, user_id: str, wishes: Wishes) -> Wishes:
+        self._known[user_id] = wishes
+        self._known.move_to_end(user_id)
+        if len(self._known) > _KNOWN_WISHES:
+            self._known.popitem(last=False)
+        return wishes
 
     def _newest(self, user_id: str, wishes: dict[str, Wishes]) -> Wishes:
         """What was read, or what has come since."""
