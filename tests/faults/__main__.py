@@ -1,4 +1,10 @@
-"""``python3 -m tests faults [...]``: all faults, more often, with more processes; options are pytest's."""
+"""Kill, stop, cut off, remove and add the parts of a large cluster under load, with each bus, and check every promise.
+
+    python3 -m tests faults                    everything; about half an hour
+    python3 -m tests faults -k "die and tcp"   some of it; other options are pytest's, too
+
+At the end it prints what clients felt, fault by fault.
+"""
 
 import os
 import subprocess
@@ -6,6 +12,9 @@ import sys
 from pathlib import Path
 
 if __name__ == "__main__":
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__, end="")
+        sys.exit(0)
     folder = Path(__file__).parent
     command = [sys.executable, "-m", "pytest", "-q", str(folder), *sys.argv[1:]]
     environment = {**os.environ, "SYNAPSE_LIKE_FAULTS": "large"}
