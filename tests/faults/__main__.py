@@ -1,6 +1,6 @@
 """Kill, stop, cut off, remove and add the parts of a large cluster under load, with each bus, and check every promise.
 
-    python3 -m tests faults                    everything; about half an hour
+    python3 -m tests faults                    everything
     python3 -m tests faults -k "die and tcp"   some of it; other options are pytest's, too
 
 At the end it prints what clients felt, fault by fault.
