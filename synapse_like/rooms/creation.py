@@ -370,6 +370,8 @@ class EventCreation:
         for fact in facts:
             if fact.transaction is not None:
                 room.transactions.note(fact.transaction, fact.event.event_id, fact.received_ms)
+        if room.is_deserted:
+            self._rooms.desert(room)
         self._events.take(facts)
 
 

@@ -40,3 +40,19 @@ async def test_rooms_that_grow_while_they_are_here_are_weighed_again(
     for _ in range(4):
         await house.create_room("alice")
     assert room.is_dropped and live.peek(old) is not room
+
+
+async def test_of_rooms_that_everybody_has_left_only_the_last_is_kept(house: TestServer) -> None:
+    rooms = [await house.create_room("alice", preset="public_chat") for _ in range(3)]
+    for room_id in rooms:
+        await house.join("bob", room_id)
+    for room_id in rooms:
+        for name in ("alice", "bob"):
+            assert house.rooms.live.peek(room_id) is not None
+            await house.ok("POST", f"/rooms/{room_id}/leave", {}, token=name)
+            await house.ok("POST", f"/rooms/{room_id}/forget", {}, token=name)
+    assert [room_id for room_id in rooms if house.rooms.live.peek(room_id)] == [rooms[-1]]
+    for room_id in rooms:
+        path = f"/rooms/{room_id}/send/m.room.message/{room_id[1:5]}"
+        assert (await house.request("PUT", path, {"body": ""}, token="bob")).status == 403
+    assert len(house.rooms.live) <= 1
