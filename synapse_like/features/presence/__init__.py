@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from synapse_like.features.presence.api import PresenceApi
 from synapse_like.features.presence.config import PresenceConfig
-from synapse_like.features.presence.edus import receiver, source
+from synapse_like.features.presence.edus import newcomers, receiver, source
 from synapse_like.features.presence.heard import Heard
 from synapse_like.features.presence.logic import STEP_MS, Presence
 from synapse_like.features.presence.remote import LOOK_SECONDS, RemotePresence
@@ -51,7 +51,7 @@ def build(kit: Kit, rooms: Rooms) -> Built:
             ("presence of others", LOOK_SECONDS, remote.look_at_the_time),
             ("polls", STEP_MS / 1000, presence.polls.repeat),
         ],
-        edu_sources=[source(kit.clock, kit.server_name)],
+        edu_sources=[source(kit.clock, kit.server_name), newcomers(heard, kit.clock, kit.server_name)],
         edu_receivers=[receiver(remote, kit.clock)],
     )
 

@@ -1,14 +1,17 @@
 """Presence over federation: m.presence. Source: server-server API, "Presence"."""
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
+from synapse_like.features.presence.heard import Heard
 from synapse_like.features.presence.person import OFFLINE, ONLINE, UNAVAILABLE, content
 from synapse_like.features.presence.remote import RemotePresence
 from synapse_like.features.presence.stream import PRESENCE, PresenceFact
 from synapse_like.federation.edu_fields import flag, text, user_of, whole_number
 from synapse_like.federation.edus import EduReceiver, EduSource, Piece
 from synapse_like.matrix.errors import BadJson, Forbidden
+from synapse_like.rooms.facts import EVENTS, EventFact
 from synapse_like.rooms.hosts import server_of
 from synapse_like.toolkit.clock import Clock
 
@@ -16,6 +19,8 @@ M_PRESENCE: Final = "m.presence"
 PUSHED_AT_ONCE: Final = 50
 MAX_PUSHED: Final = 200
 """How many users are taken out of one EDU."""
+MAX_SHOWN: Final = 200
+"""Of so many users of ours a server hears when it comes into a room."""
 MAX_STATUS_CHARACTERS: Final = 1_000
 
 
@@ -33,6 +38,34 @@ def source(clock: Clock, server_name: str) -> EduSource:
         return fact.rooms
 
     return EduSource(M_PRESENCE, PRESENCE, pieces, rooms=rooms, combine=combined, is_patient=True)
+
+
+def newcomers(heard: Heard, clock: Clock, server_name: str) -> EduSource:
+    """Tells a server that comes into a room who of ours is there, as it may be long until their presence changes."""
+
+    def coming(fact: EventFact) -> list[str]:
+        joined = [
+            change.state_key
+            for change in fact.trunk
+            if change.member is not None and change.member.membership == "join" != change.member.before
+        ]
+        return [server for user_id in joined if (server := server_of(user_id)) != server_name]
+
+    async def pieces(facts: Sequence[EventFact]) -> list[Piece]:
+        now_ms = clock.now_ms()
+        found = []
+        for fact in facts:
+            servers = coming(fact)
+            present = (
+                known.fact for user_id in heard.members(fact.room_id) if (known := heard.of(user_id)) is not None
+            )
+            ours = (each for each in present if server_of(each.user_id) == server_name and each.presence != OFFLINE)
+            found += [Piece(each.user_id, _pushed(each, now_ms), servers=servers) for each in islice(ours, MAX_SHOWN)]
+        return found
+
+    return EduSource(
+        M_PRESENCE, EVENTS, pieces, concerns=lambda fact: bool(coming(fact)), combine=combined, is_patient=True
+    )
 
 
 def combined(contents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

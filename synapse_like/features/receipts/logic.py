@@ -1,25 +1,31 @@
 """How far users have read. A receipt never goes back: one for an earlier place than the last changes nothing."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from replication.owned import owned
 from replication.streams import Family
 from synapse_like.features.account_data import UserData
 from synapse_like.features.receipts import sql
+from synapse_like.features.receipts.early import Early
 from synapse_like.features.receipts.stream import RECEIPTS, ReceiptFact
 from synapse_like.matrix.errors import Forbidden, InvalidParam, NotFound
 from synapse_like.matrix.server_acl import SERVER_ACL, lets_in
-from synapse_like.rooms.facts import Kind
+from synapse_like.rooms.facts import EVENTS, EventFact, Kind
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.front import Rooms, StoredEvent
 from synapse_like.rooms.live import LiveRoom
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.locks import KeyedLocks
+
+logger = logging.getLogger(__name__)
 
 READ, READ_PRIVATE, FULLY_READ = "m.read", "m.read.private", "m.fully_read"
 TYPES = (READ, READ_PRIVATE, FULLY_READ)
@@ -61,6 +67,8 @@ class Receipts:
         self._clock = clock
         self._locks = KeyedLocks()
         self._places: OrderedDict[Key, Places] = OrderedDict()
+        self._early: Early[Heard] = Early()
+        rooms.reader.subscribe(EVENTS, self._take_events)
 
     @owned(ROOM, "room_id")
     async def mark_read(self, user_id: str, room_id: str, event_id: str, kind: str, thread: str = UNTHREADED) -> None:
@@ -85,7 +93,8 @@ class Receipts:
     async def hear(self, room_id: str, origin: str, heard: list[Heard]) -> None:
         """Note what users of another server have read, in one commit; what makes no sense is passed over.
 
-        Raises Forbidden for a room that is unknown here, or does not let that server in.
+        What is said of an event that is not here yet waits for it. Raises Forbidden for a room that is unknown here,
+        or does not let that server in.
         """
         room = await self._known_room(room_id)
         if not lets_in(room.state_event(*SERVER_ACL), origin):
@@ -94,6 +103,12 @@ class Receipts:
         joined = [each for each in heard if room.membership_of(each.user_id) == "join"]
         events = await self._rooms.events.get({each.event_id for each in joined})
         nid = room.identity.room_nid
+        for each in joined:
+            event = self._rooms.events.peek(each.event_id) or events.get(each.event_id)  # it may have come just now
+            if event is None or event.number is None:
+                self._early.keep((room_id, each.user_id, each.thread), each.event_id, origin, each)
+            else:
+                events[each.event_id] = event
         async with self._locks.hold((room_id, origin)):
             await self._remember(nid, {each.user_id for each in joined})
             facts: list[tuple[Any, ReceiptFact]] = []
@@ -107,6 +122,15 @@ class Receipts:
                     facts.append((RECEIPTS, _fact(room, each.user_id, event, READ, each.thread, each.at_ms)))
             if facts:
                 await self._store(room, facts, {each.user_id for each in joined})
+
+    def _take_events(self, facts: Sequence[EventFact]) -> None:
+        """Note the receipts that have waited for these events."""
+        if not len(self._early):
+            return
+        for fact in facts:
+            for room_id, origin, heard in self._early.take(fact.event.event_id):
+                if room_id == fact.room_id and fact.kind is Kind.LIVE:
+                    Deferred.fromCoroutine(self.hear(room_id, origin, [heard])).addErrback(_log)
 
     async def _store(self, room: LiveRoom, facts: Sequence[tuple[Any, ReceiptFact]], user_ids: Iterable[str]) -> None:
         """Append; if that fails, what is remembered of these users may be wrong."""
@@ -135,6 +159,7 @@ class Receipts:
     async def gave(self, _family: Family, _shards: Sequence[int]) -> None:
         """Others move these receipts on: forget where they stand."""
         self._places.clear()
+        self._early.clear()
 
     async def _append(self, room: LiveRoom, user_id: str, event: StoredEvent, kind: str, thread: str) -> None:
         fact = _fact(room, user_id, event, kind, thread, self._clock.now_ms())
@@ -183,6 +208,10 @@ class Receipts:
                 self._places.popitem(last=False)
         self._places.move_to_end((room_nid, user_id))
         return places
+
+
+def _log(failure: Failure) -> None:
+    logger.info("a receipt that has waited is lost: %s", failure.getErrorMessage())
 
 
 def _fact(room: LiveRoom, user_id: str, event: StoredEvent, kind: str, thread: str, at_ms: int) -> ReceiptFact:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from synapse_like.federation.edus import EduReception
+from synapse_like.rooms.front import Draft
 from tests.kit.homeserver import TestServer
-from tests.kit.remote_servers import Remotes, member
+from tests.kit.remote_servers import Remotes, member, remote_event
 
 BOB = "@bob:one"
 
@@ -94,6 +95,42 @@ async def test_receipts_come_in_and_never_go_back(server: TestServer, remotes: R
     await receive(server, "m.receipt", content(newer, "@alice:test"))
     await receive(server, "m.receipt", content(newer, "@carol:one"))
     assert ephemeral(await server.sync(alice, answer["next_batch"]), room_id, "m.receipt") is None
+
+
+async def test_a_receipt_that_overtakes_its_event_waits_for_it(server: TestServer, remotes: Remotes) -> None:
+    alice, room_id = await alice_and_bob(server)
+    first = await remote_event(server.rooms, room_id, Draft(type="m.room.message", sender=BOB, content={"body": "1"}))
+    since = (await server.sync(alice))["next_batch"]
+    lost = {room_id: {"m.read": {BOB: {"event_ids": ["$never"], "data": {"ts": 1, "thread_id": "main"}}}}}
+    await receive(server, "m.receipt", lost)
+    early = {room_id: {"m.read": {BOB: {"event_ids": [first.event_id], "data": {"ts": 5}}}}}
+    await receive(server, "m.receipt", early)
+    assert ephemeral(await server.sync(alice, since), room_id, "m.receipt") is None
+    await server.rooms.reception.receive(room_id, [first])
+    await server.caught_up()
+    await server.quiet()
+    await server.caught_up()
+    expected = {first.event_id: {"m.read": {BOB: {"ts": 5}}}}
+    assert ephemeral(await server.sync(alice, since), room_id, "m.receipt") == expected
+
+
+async def test_a_server_that_comes_into_a_room_hears_who_is_there(server: TestServer, remotes: Remotes) -> None:
+    alice, room_id = await alice_and_bob(server)
+    carol = await server.register("carol")
+    await server.join(carol, room_id)
+    for name, token, presence in (("alice", alice, "online"), ("carol", carol, "offline")):
+        path = f"/presence/@{name}:test/status"
+        await server.ok("PUT", path, {"presence": presence, "status_msg": name}, token=token)
+    await remotes.quiet()
+    await member(server, room_id, "@dan:two")
+    await remotes.until(lambda: remotes.edus("two", "m.presence"))
+    pushed = [each for edu in remotes.edus("two", "m.presence") for each in edu["push"]]
+    assert [(each["user_id"], each["presence"], each["status_msg"]) for each in pushed] == [
+        ("@alice:test", "online", "alice")
+    ]
+    heard = len(remotes.edus("one", "m.presence"))
+    await remotes.quiet()
+    assert len(remotes.edus("one", "m.presence")) == heard
 
 
 async def test_presence_goes_out_and_comes_in(server: TestServer, remotes: Remotes) -> None:
