@@ -4,7 +4,7 @@ Facts of the log feed the cache; a redaction that takes effect puts its target o
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,6 +158,29 @@ def stored_all(transaction: Transaction, rows: Sequence[Row]) -> list[StoredEven
     return found
 
 
+Peek = Callable[[str], StoredEvent | None]
+"""Events that are in memory (`EventStore.peek`): their rows need not be parsed, and their JSON is there already."""
+
+
+def no_memory(_: str) -> StoredEvent | None:
+    """Nothing is in memory."""
+    return None
+
+
+def known_or_read(transaction: Transaction, rows: Sequence[Row], peek: Peek) -> list[StoredEvent]:
+    """Events out of rows with the columns `sql.events.KNOWN`, in no order: from memory if they are not older there,
+    and all others by one more query.
+    """
+    found, missing = [], []
+    for event_id, number, redaction_nid in rows:
+        kept = peek(event_id)
+        if kept is not None and kept.number == number and (redaction_nid is None or kept.redaction is not None):
+            found.append(kept)
+        else:
+            missing.append(event_id)
+    return found + stored_all(transaction, sql.by_ids(transaction, missing)) if missing else found
+
+
 class EventStore:
     """Events by id, from memory or the database. In memory are as many as together weigh no more than `limit_bytes`."""
 
@@ -218,6 +241,11 @@ class EventStore:
         while self._weight > self._limit_bytes:
             self.forget(next(iter(self._cache)))
         return event
+
+    def remember_all(self, events: Iterable[StoredEvent]) -> None:
+        """Keep events that were read."""
+        for event in events:
+            self.remember(event)
 
     def forget(self, event_id: str) -> None:
         """Read an event again at the next question."""

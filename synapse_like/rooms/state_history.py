@@ -1,15 +1,16 @@
 """The state of a room at any point of its past: whole, in part, key by key, and the difference of two points.
 
-Within a snapshot, in a database thread; each question is one query (a difference that touches a branch is two).
+Within a snapshot, in a database thread; each question is one query (two if events are not in memory, or a
+difference touches a branch).
 """
 
 from collections.abc import Sequence
 
-from synapse_like.rooms.event_store import StoredEvent
+from synapse_like.rooms.event_store import Peek, StoredEvent, known_or_read, no_memory
 from synapse_like.rooms.facts import TRUNK, Kind, StateRef
 from synapse_like.rooms.sql import state_history as sql
 from synapse_like.rooms.sql.state_history import NEWEST_VERSION, Part, Point
-from synapse_like.rooms.timeline import Peek, no_memory, whole_event
+from synapse_like.rooms.timeline import whole_event
 from synapse_like.toolkit.db import Transaction
 
 StateKey = tuple[str, str]
@@ -41,7 +42,7 @@ def events_at(
 ) -> list[StoredEvent]:
     """The events of a state, in no order. `upto`: as of that number of the room's log, if it is before `ref`."""
     point = Point(room_nid, ref.branch, ref.version, *(() if upto is None else (upto,)))
-    return [whole_event(row, peek) for row in sql.events(transaction, point, part)]
+    return known_or_read(transaction, sql.events(transaction, point, part), peek)
 
 
 def state_after(

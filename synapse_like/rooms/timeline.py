@@ -3,7 +3,7 @@
 Everything here runs within one snapshot, in a database thread. Rules of single events are in `matrix.visibility`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -11,7 +11,7 @@ from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.errors import Forbidden
 from synapse_like.matrix.visibility import Visibility, visibility_of
 from synapse_like.rooms.access import VISIBILITY_KEY, Past, PastOfKey, learn
-from synapse_like.rooms.event_store import StoredEvent, stored
+from synapse_like.rooms.event_store import Peek, StoredEvent, no_memory, stored
 from synapse_like.rooms.facts import TRUNK, StateRef
 from synapse_like.rooms.places import END, Place
 from synapse_like.rooms.sql import timeline as sql
@@ -23,14 +23,6 @@ from synapse_like.toolkit.db.transaction import Row
 START = Place(0, -(2**62))
 """Before every event."""
 _NOTHING_SEEN = -(2**63)
-
-Peek = Callable[[str], StoredEvent | None]
-"""Events that are in memory (`EventStore.peek`): their rows need not be parsed, and their JSON is there already."""
-
-
-def no_memory(_: str) -> StoredEvent | None:
-    """Nothing is in memory."""
-    return None
 
 
 class Right(Enum):

@@ -11,11 +11,11 @@ from synapse_like.matrix.errors import Forbidden, NotFound
 from synapse_like.matrix.filters import EVERY_EVENT, RoomEventFilter
 from synapse_like.rooms import timeline
 from synapse_like.rooms.access import learn
-from synapse_like.rooms.event_store import EventStore, StoredEvent
+from synapse_like.rooms.event_store import EventStore, Peek, StoredEvent
 from synapse_like.rooms.places import END, Place
 from synapse_like.rooms.sql.timeline import room_of_event
 from synapse_like.rooms.state_history import Part, events_of_keys, state_after
-from synapse_like.rooms.timeline import START, Bound, Peek, View, place_after, rendered, view_of
+from synapse_like.rooms.timeline import START, Bound, View, place_after, rendered, view_of
 from synapse_like.sync.ports import Preferences
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction

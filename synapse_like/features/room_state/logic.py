@@ -1,4 +1,4 @@
-"""The state of rooms, for those who may look at it. Each answer comes from one snapshot and two queries."""
+"""The state of rooms, for those who may look at it. Each answer comes from one snapshot and at most three queries."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,13 +10,16 @@ import orjson
 from synapse_like.features.history import Token, seen_in
 from synapse_like.features.room_state import sql
 from synapse_like.matrix.errors import NotFound
-from synapse_like.rooms.event_store import EventStore, StoredEvent
+from synapse_like.rooms.event_store import EventStore, StoredEvent, known_or_read
 from synapse_like.rooms.sql.state_history import Part
 from synapse_like.rooms.state_history import event_at, events_at
-from synapse_like.rooms.timeline import Right, View, rendered, view_of, whole_event
+from synapse_like.rooms.timeline import Right, View, rendered, view_of
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.http.requester import Requester
+
+MOST_REMEMBERED = 2_000
+"""So many events of a state that was read are kept in memory: a huge room does not push out all others."""
 
 T = TypeVar("T")
 
@@ -43,6 +46,7 @@ class RoomStates:
         self._database = database
         self._clock = clock
         self._peek = events.peek
+        self._remember = events.remember_all
 
     async def state(self, requester: Requester, room_id: str) -> list[bytes]:
         """All state events, rendered. Raises Forbidden."""
@@ -51,6 +55,7 @@ class RoomStates:
             return events_at(txn, view.room_nid, view.state_ref, peek=self._peek)
 
         view, events = await self._read(requester, room_id, read)
+        self._remember(events[:MOST_REMEMBERED])
         return self._rendered(view, events, requester)
 
     async def content(self, requester: Requester, room_id: str, key: tuple[str, str]) -> bytes:
@@ -69,12 +74,13 @@ class RoomStates:
         def read(txn: Transaction, view: View) -> list[StoredEvent]:
             if view.right is not Right.DEPARTED and question.at is None:
                 rows = sql.members(txn, view.room_nid, question.membership, question.not_membership)
-                return [whole_event(row, self._peek) for row in rows]
+                return known_or_read(txn, rows, self._peek)
             upto = None if question.at is None else seen_in(question.at, view.shard)
             events = events_at(txn, view.room_nid, view.state_ref, Part(has_others=False), upto=upto, peek=self._peek)
             return [event for event in events if question.allows(event.event.membership)]
 
         view, events = await self._read(requester, room_id, read)
+        self._remember(events[:MOST_REMEMBERED])
         return self._rendered(view, events, requester)
 
     async def joined_members(self, requester: Requester, room_id: str) -> dict[str, dict[str, str | None]]:

@@ -1,11 +1,11 @@
 """SQL: the members of a room now."""
 
-from synapse_like.rooms.sql.timeline import JOINS, WHOLE
+from synapse_like.rooms.sql.events import KNOWN, REDACTED
 from synapse_like.toolkit.db import Transaction
 from synapse_like.toolkit.db.transaction import Row
 
 _MEMBERS = f"""
-    SELECT {WHOLE} FROM members m JOIN events e ON e.event_nid = m.event_nid {JOINS}
+    SELECT {KNOWN} FROM members m JOIN events e ON e.event_nid = m.event_nid {REDACTED}
     WHERE m.room_nid = :room_nid AND (:has_wanted = 0 OR m.membership = :wanted)
         AND (:has_unwanted = 0 OR m.membership <> :unwanted)
 """
@@ -15,7 +15,7 @@ _JOINED = """
 
 
 def members(transaction: Transaction, room_nid: int, wanted: str | None, unwanted: str | None) -> list[Row]:
-    """The membership events with `wanted` membership (None: any), without `unwanted`; for `timeline.whole_event`."""
+    """The membership events with `wanted` membership (None: any), without `unwanted`; for `known_or_read`."""
     return transaction.all(
         _MEMBERS,
         room_nid=room_nid,

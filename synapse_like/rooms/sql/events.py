@@ -10,6 +10,11 @@ COLUMNS = """e.event_id, e.event_nid, e.room_nid, e.number, e.depth, e.kind, e.r
     e.thread, e.notified, e.highlighted, e.json, e.extras, r.room_id, r.room_version, r.shard, x.redaction_nid"""
 """What `event_store.stored` takes, in this order."""
 
+KNOWN = "e.event_id, e.number, x.redaction_nid"
+"""What `event_store.known_or_read` takes, in this order: enough to tell whether memory holds the event as it is."""
+
+REDACTED = "LEFT JOIN redactions x ON x.room_nid = e.room_nid AND x.redacted_id = e.event_id"
+
 _FROM = """FROM events e JOIN rooms r ON r.room_nid = e.room_nid
     LEFT JOIN redactions x ON x.room_nid = e.room_nid AND x.redacted_id = e.event_id"""
 

@@ -6,6 +6,7 @@ The past is found by the newest row of each key; what is current has a table of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from synapse_like.rooms.sql.events import KNOWN, REDACTED
 from synapse_like.rooms.sql.timeline import JOINS, WHOLE
 from synapse_like.toolkit.db import Transaction
 from synapse_like.toolkit.db.transaction import Row
@@ -40,12 +41,12 @@ _NAMED = f"""
     SELECT k.type, k.state_key, e.event_id FROM state
     JOIN state_keys k ON k.key_nid = state.key_nid JOIN events e ON e.event_nid = state.event_nid {_PART}
 """
-_WHOLE = f"""
-    SELECT {WHOLE} FROM state
-    JOIN state_keys k ON k.key_nid = state.key_nid JOIN events e ON e.event_nid = state.event_nid {JOINS} {_PART}
+_KNOWN = f"""
+    SELECT {KNOWN} FROM state
+    JOIN state_keys k ON k.key_nid = state.key_nid JOIN events e ON e.event_nid = state.event_nid {REDACTED} {_PART}
 """
 _IDS = {True: _NOW + _NAMED, False: _THEN + _NAMED}
-_EVENTS = {True: _NOW + _WHOLE, False: _THEN + _WHOLE}
+_EVENTS = {True: _NOW + _KNOWN, False: _THEN + _KNOWN}
 _KEYS = f"""
     WITH asked (room_nid, branch, version, type, state_key) AS (VALUES :rows)
     SELECT {WHOLE} FROM asked
@@ -131,7 +132,7 @@ def ids(transaction: Transaction, point: Point, part: Part) -> list[Row]:
 
 
 def events(transaction: Transaction, point: Point, part: Part) -> list[Row]:
-    """The events of a state, as `timeline.whole_event` takes them."""
+    """The events of a state, as `event_store.known_or_read` takes them."""
     return transaction.all(_EVENTS[point.is_now], **_values(point, part))
 
 
