@@ -68,6 +68,15 @@ def test_depth_is_bounded(depth: int) -> None:
     assert is_too_deep(json.dumps(value).encode()) == (_depth(value) > MAX_DEPTH)
 
 
+@given(st.lists(st.text('"\\[]{}a', max_size=6), max_size=60), st.sampled_from([MAX_DEPTH, MAX_DEPTH + 1]))
+def test_brackets_quotes_and_backslashes_in_strings_are_only_characters(texts: list[str], depth: int) -> None:
+    value: Any = {"[": [{}] * MAX_DEPTH}
+    for level in range(depth - 3):
+        value = {text: text for text in texts} | {"in": value} if level % 2 else [*texts, value, *texts]
+    assert _depth(value) == depth
+    assert is_too_deep(json.dumps(value).encode()) == (depth > MAX_DEPTH)
+
+
 def _depth(value: Any) -> int:
     if not isinstance(value, dict | list):
         return 0
