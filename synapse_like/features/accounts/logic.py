@@ -65,9 +65,7 @@ class Accounts:
         missing = sorted(asked - found)
         if missing:
             stored = await self._database.read(lambda txn: sql.existing(txn, missing))
-            if len(self._existing) > _KNOWN_NAMES:
-                self._existing.clear()
-            self._existing.update(dict.fromkeys(stored))
+            self._know(stored)
             found.update(stored)
         return found
 
@@ -139,8 +137,14 @@ class Accounts:
         return await self._database.read(lambda txn: sql.get(txn, user_id))
 
     def _take(self, facts: Sequence[AccountFact]) -> None:
+        self._know(fact.user_id for fact in facts)
         for fact in facts:
             self._forget(fact.user_id)
+
+    def _know(self, user_ids: Iterable[str]) -> None:
+        if len(self._existing) > _KNOWN_NAMES:
+            self._existing.clear()
+        self._existing.update(dict.fromkeys(user_ids))
 
     def _forget(self, user_id: str) -> None:
         self.cache.forget(user_id)
