@@ -70,6 +70,10 @@ class Committer:
         """The shards of a family that take work in here."""
         return sorted(self._holdings[family].ours())
 
+    def ends(self, family: str) -> list[tuple[int, int]]:
+        """(shard, forward counter) of the logs of a family that this process holds."""
+        return [(shard, held.forward) for shard, held in self._holdings[family].held.items()]
+
     def drained(self, family: str, shard: int) -> "Deferred[None]":
         """Fires when everything that was queued for a shard so far is stored or has failed."""
         return self._enqueue(Append(family, shard, ("drain", family, shard), ()))

@@ -54,6 +54,10 @@ class Log:
         """The shards that take work in here."""
         return self._committer.ours(self.family.name)
 
+    def ends(self) -> Sequence[tuple[int, int]]:
+        """(shard, counter): how far each log of ours goes, as this process has committed it."""
+        return self._committer.ends(self.family.name)
+
     def choose(self, preferred: int) -> int:
         """A shard for something new: the preferred one if it is ours, else one of ours. Raises NotOwned if none is."""
         ours = self.ours()

@@ -55,6 +55,10 @@ class UserLog:
             self._shards[user_id] = shard
         return shard
 
+    def ends(self) -> Sequence[tuple[int, int]]:
+        """(shard, counter): how far each log of ours goes, as this process has committed it."""
+        return self._log.ends()
+
     async def ours(self, user_ids: Iterable[str]) -> list[str]:
         """Those of the users who live in shards of ours."""
         mine = set(self._log.ours())

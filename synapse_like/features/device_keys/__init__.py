@@ -36,7 +36,7 @@ def build(
     tools = KeyTools(kit.database, rooms.user_log, devices, lists)
     uploads = KeyUploads(tools, one_time_keys)
     devices.companions.append(uploads)
-    query = KeyQuery(PublishedKeys(kit.database), kit.server_name)
+    query = KeyQuery(PublishedKeys(kit.database, rooms.reader, rooms.user_log), kit.server_name)
     cross_signing = CrossSigning(tools, uia)
     accounts.on_deactivated.append(lambda user_id, is_erased: cross_signing.forget(user_id))
     return Built(

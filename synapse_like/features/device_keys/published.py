@@ -1,21 +1,29 @@
-"""The keys of local users as others see them, in memory for as long as the version of the user's list stays the same.
+"""The keys of local users as others see them, in memory until the log says that a user's list has changed.
 
-Every question asks the database for the versions first (one query for all users), so that whatever a client has been
-told of in /sync, by whichever process, is in the answer. Here is no rule of who may see what: see ``query``.
+What this process has not heard of yet is asked of the database, so that whatever a client has been told of in /sync, or
+was told when it uploaded keys, by whichever process, is in the answer: who asks from another process is let in when the
+reader has caught up. Here is no rule of who may see what: see ``query``.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 
+from replication.reader import Reader
 from synapse_like.features.device_keys import sql
 from synapse_like.features.device_keys.checks import MASTER, SELF_SIGNING, USER_SIGNING
+from synapse_like.features.device_lists import DEVICE_LISTS, SIGNED_USERS, DeviceListFact, SignedUsersFact, versions
+from synapse_like.rooms.families import USER, UserLog
 from synapse_like.toolkit.db import Database, Transaction
 
+V = TypeVar("V")
+
 _KNOWN: Final = 50_000
+_MADE_BY_ONE: Final = 1000
+"""Who has signed the keys of more users is looked up each time."""
 _NOTHING: Final = b"{}"
 
 Signatures = dict[str, list[tuple[str, str, str]]]
@@ -38,47 +46,87 @@ class Published:
 
 
 class PublishedKeys:
-    """The keys of local users."""
+    """The keys of local users, and the signatures that they have made of each other's master keys."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, reader: Reader, log: UserLog) -> None:
         self._database = database
+        self._reader = reader
+        self._log = log
         self._known: OrderedDict[str, Published] = OrderedDict()
+        self._made: OrderedDict[str, Signatures] = OrderedDict()
+        self._loads: list[set[str]] = []
+        """Of each load under way: whose keys have changed meanwhile, so that what it brings of them is not kept."""
+        reader.subscribe(DEVICE_LISTS, self._take)
+        reader.subscribe(SIGNED_USERS, self._take)
 
-    async def of(self, user_ids: Sequence[str], asker: str = "") -> tuple[dict[str, Published], Signatures]:
-        """The keys of these users, and the signatures that `asker` has made of others among them."""
+    async def of(self, user_ids: Sequence[str], asker: str) -> tuple[dict[str, Published], Signatures]:
+        """The keys of these users, and the signatures that `asker` has made of others; no query if all are here."""
+        if not self._has_heard_itself():
+            return await self._load(user_ids, asker)
+        found = {user_id: known for user_id in user_ids if (known := self._known.get(user_id)) is not None}
+        made = self._made.get(asker)
+        if len(found) < len(user_ids) or made is None:
+            missing = [user_id for user_id in user_ids if user_id not in found]
+            loaded, fresh = await self._load(missing, asker if made is None else "")
+            found |= loaded
+            made = fresh if made is None else made
+        return found, made
 
-        def read(transaction: Transaction) -> tuple[dict[str, int], Signatures, dict[str, Published]]:
-            versions: dict[str, int] = {}
-            signatures: Signatures = {}
-            for user_id, version, *signature in sql.versions_and_signatures(transaction, user_ids, asker):
-                if version:
-                    versions[user_id] = version
+    async def current(self, user_ids: Sequence[str]) -> dict[str, Published]:
+        """The keys of these users as they are in the database now, whatever this process has heard."""
+        return (await self._load(user_ids, ""))[0]
+
+    def _has_heard_itself(self) -> bool:
+        heard = self._reader.positions[USER.name]
+        return all(heard[shard] >= counter for shard, counter in self._log.ends())
+
+    async def _load(self, user_ids: Sequence[str], asker: str) -> tuple[dict[str, Published], Signatures]:
+        known = {user_id: self._known.get(user_id) for user_id in user_ids}
+
+        def read(transaction: Transaction) -> tuple[dict[str, Published], Signatures]:
+            found: dict[str, Published] = {}
+            stale: dict[str, int] = {}
+            for user_id, version in versions(transaction, user_ids).items():
+                keys = known[user_id]
+                if keys is not None and keys.version == version:
+                    found[user_id] = keys
                 else:
-                    signatures.setdefault(user_id, []).append(tuple(signature))
-            stale = {user_id: version for user_id, version in versions.items() if not self._is_known(user_id, version)}
-            return versions, signatures, load(transaction, stale)
+                    stale[user_id] = version
+            made: Signatures = {}
+            for user_id, *signature in sql.signatures_by(transaction, asker) if asker else ():
+                made.setdefault(user_id, []).append(tuple(signature))
+            return found | load(transaction, stale), made
 
-        versions, signatures, loaded = await self._database.read(read)
-        found = {user_id: loaded.get(user_id) or self._known.get(user_id) for user_id in versions}
-        for user_id, published in loaded.items():
-            self._known[user_id] = published
-            self._known.move_to_end(user_id)
-        while len(self._known) > _KNOWN:
-            self._known.popitem(last=False)
-        missing = [user_id for user_id, published in found.items() if published is None]
-        if missing:  # pushed out of memory meanwhile
-            again = {user_id: versions[user_id] for user_id in missing}
-            found |= await self._database.read(lambda txn: load(txn, again))
-        return {user_id: published for user_id, published in found.items() if published is not None}, signatures
+        changed: set[str] = set()
+        self._loads.append(changed)
+        try:
+            found, made = await self._database.read(read)
+        finally:
+            self._loads.remove(changed)
+        _keep(self._known, {user_id: keys for user_id, keys in found.items() if user_id not in changed}, _KNOWN)
+        if asker and asker not in changed and len(made) <= _MADE_BY_ONE:
+            _keep(self._made, {asker: made}, _KNOWN)
+        return found, made
 
-    def _is_known(self, user_id: str, version: int) -> bool:
-        known = self._known.get(user_id)
-        return known is not None and known.version == version
+    def _take(self, facts: Sequence[DeviceListFact | SignedUsersFact]) -> None:
+        for fact in facts:
+            self._known.pop(fact.user_id, None)
+            self._made.pop(fact.user_id, None)
+            for changed in self._loads:
+                changed.add(fact.user_id)
 
 
-def load(transaction: Transaction, versions: Mapping[str, int]) -> dict[str, Published]:
+def _keep(known: OrderedDict[str, V], fresh: Mapping[str, V], limit: int) -> None:
+    for user_id, value in fresh.items():
+        known[user_id] = value
+        known.move_to_end(user_id)
+    while len(known) > limit:
+        known.popitem(last=False)
+
+
+def load(transaction: Transaction, lists: Mapping[str, int]) -> dict[str, Published]:
     """The keys of users, whose lists are at these versions; three queries."""
-    user_ids = list(versions)
+    user_ids = list(lists)
     devices: dict[str, dict[str, dict[str, Any]]] = {user_id: {} for user_id in user_ids}
     names: dict[str, dict[str, str]] = {user_id: {} for user_id in user_ids}
     for user_id, device_id, text, name in sql.devices(transaction, user_ids):
@@ -95,7 +143,7 @@ def load(transaction: Transaction, versions: Mapping[str, int]) -> dict[str, Pub
             add_signature(target, user_id, signing_key_id, signature)
     return {
         user_id: _published(version, devices[user_id], names[user_id], cross_signing[user_id])
-        for user_id, version in versions.items()
+        for user_id, version in lists.items()
     }
 
 

@@ -45,7 +45,7 @@ class KeyQuery:
 
         `Published.version` is the `stream_id` of the list. Who never had keys is left out.
         """
-        return (await self._keys.of(user_ids))[0]
+        return await self._keys.current(user_ids)
 
     async def answer(self, asker: str, wanted: Wanted, timeout_ms: int) -> bytes:
         """The body of the answer to a local user. Raises InvalidParam for what is no user id."""
@@ -62,7 +62,6 @@ class KeyQuery:
             masters |= _dumped(theirs.master_keys)
             self_signing |= _dumped(theirs.self_signing_keys)
             failures = theirs.failures
-            signatures |= await self._signatures_of(asker, list(theirs.master_keys))
         parts = {
             "device_keys": members(devices.items()),
             "failures": orjson.dumps(failures),
@@ -73,9 +72,6 @@ class KeyQuery:
             else b"{}",
         }
         return members(parts.items())
-
-    async def _signatures_of(self, asker: str, user_ids: Sequence[str]) -> Signatures:
-        return (await self._keys.of(user_ids, asker))[1] if user_ids else {}
 
 
 def _devices(published: Published | None, device_ids: Sequence[str]) -> bytes:
@@ -92,9 +88,8 @@ def _cross_signing(found: Mapping[str, Published], usage: str) -> dict[str, byte
 
 def _signed(masters: dict[str, bytes], signatures: Signatures, asker: str) -> dict[str, bytes]:
     """The master keys, with the signatures that the asker has made of them."""
-    for user_id, made in signatures.items():
-        if user_id not in masters:
-            continue
+    for user_id in masters.keys() & signatures.keys():
+        made = signatures[user_id]
         key = orjson.loads(masters[user_id])
         for key_id, signing_key_id, signature in made:
             if f"ed25519:{key_id}" in key["keys"]:

@@ -30,11 +30,9 @@ _OWN_SIGNATURES = """
     SELECT user_id, key_id, signing_key_id, signature FROM key_signatures
     WHERE user_id IN :user_ids AND signer_id = user_id
 """
-_VERSIONS_AND_SIGNATURES = """
-    SELECT user_id, max(number), '', '', '' FROM device_list_changes WHERE user_id IN :user_ids GROUP BY user_id
-    UNION ALL
-    SELECT user_id, 0, key_id, signing_key_id, signature FROM key_signatures
-    WHERE signer_id = :user_id AND user_id IN :user_ids AND user_id <> :user_id
+_SIGNATURES_BY = """
+    SELECT user_id, key_id, signing_key_id, signature FROM key_signatures
+    WHERE signer_id = :user_id AND user_id <> :user_id
 """
 _FORGET_SIGNED = "DELETE FROM key_signatures WHERE user_id = :user_id AND key_id IN :key_ids"
 _FORGET_SIGNATURES_BY = """
@@ -89,9 +87,9 @@ def own_signatures(transaction: Transaction, user_ids: Sequence[str]) -> list[Ro
     return transaction.all(_OWN_SIGNATURES, user_ids=user_ids) if user_ids else []
 
 
-def versions_and_signatures(transaction: Transaction, user_ids: Sequence[str], user_id: str) -> list[Row]:
-    """(user, version, '', '', '') of users' lists, and (user, 0, key id, signing key id, signature) by `user_id`."""
-    return transaction.all(_VERSIONS_AND_SIGNATURES, user_ids=user_ids, user_id=user_id) if user_ids else []
+def signatures_by(transaction: Transaction, user_id: str) -> list[Row]:
+    """(user, key id, signing key id, signature) of what a user has signed of others."""
+    return transaction.all(_SIGNATURES_BY, user_id=user_id)
 
 
 def forget_signatures(

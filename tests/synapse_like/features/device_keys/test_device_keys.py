@@ -125,7 +125,7 @@ async def test_odd_questions_are_refused(server: TestServer, body: Any) -> None:
     assert answer.status == 400
 
 
-async def test_warm_questions_are_one_query_however_many_users(server: TestServer) -> None:
+async def test_cold_questions_are_few_queries_and_warm_ones_none(server: TestServer) -> None:
     people = [await KeyDevice.register(server, f"user{index}") for index in range(6)]
     for person in people:
         await person.upload()
@@ -140,7 +140,41 @@ async def test_warm_questions_are_one_query_however_many_users(server: TestServe
             await people[0].query(*users)
             asked.append(len([query for query in server.queries if "FROM members" not in query]))  # a second look
         counts.append(tuple(asked))
-    assert counts == [(4, 1), (4, 1)]
+    assert counts == [(5, 0), (4, 0)]
+
+
+async def test_what_was_read_while_it_changed_is_not_remembered(
+    server: TestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob = await pair(server)
+    await alice.upload()
+    await server.caught_up()
+    database = server.homeserver.kit.database
+    read = database.read
+    changes = [alice]
+
+    async def slow(function: Any) -> Any:
+        found = await read(function)
+        if changes and "published" in function.__module__:
+            await changes.pop().ok("PUT", "/devices/PHONE", {"display_name": "new"})
+            await server.caught_up()
+        return found
+
+    monkeypatch.setattr(database, "read", slow)
+    await bob.query(alice.user_id)
+    assert not changes
+    keys = (await bob.query(alice.user_id))["device_keys"][alice.user_id]["PHONE"]
+    assert keys["unsigned"] == {"device_display_name": "new"}
+
+
+async def test_what_was_just_changed_is_in_the_next_answer(server: TestServer) -> None:
+    alice, bob = await pair(server)
+    await alice.upload()
+    for name in ("one", "two", "three"):
+        await bob.query(alice.user_id)
+        await alice.ok("PUT", "/devices/PHONE", {"display_name": name})
+        keys = (await bob.query(alice.user_id))["device_keys"][alice.user_id]["PHONE"]
+        assert keys["unsigned"] == {"device_display_name": name}
 
 
 async def test_the_first_cross_signing_keys_need_no_proof(server: TestServer) -> None:
