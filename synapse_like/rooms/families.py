@@ -100,7 +100,7 @@ class UserLog:
                     waiting.append((users, self._log.append(shard, users[0], pairs)))
                 except NotOwned as error:
                     refused.update(dict.fromkeys(users, error))
-        for users, waiter in waiting:
+        for users, waiter in reversed(waiting):  # they fire in order: after the last there is nothing to wait for
             try:
                 await waiter
             except Exception as error:
