@@ -8,10 +8,12 @@ reader has caught up. Here is no rule of who may see what: see ``query``.
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
 import orjson
 
+from replication.ports import Row
 from replication.reader import Reader
 from synapse_like.features.device_keys import sql
 from synapse_like.features.device_keys.checks import MASTER, SELF_SIGNING, USER_SIGNING
@@ -84,18 +86,14 @@ class PublishedKeys:
         known = {user_id: self._known.get(user_id) for user_id in user_ids}
 
         def read(transaction: Transaction) -> tuple[dict[str, Published], Signatures]:
+            remembered = [user_id for user_id in user_ids if known[user_id] is not None]
             found: dict[str, Published] = {}
-            stale: dict[str, int] = {}
-            for user_id, version in versions(transaction, user_ids).items():
+            for user_id, version in versions(transaction, remembered).items():
                 keys = known[user_id]
                 if keys is not None and keys.version == version:
                     found[user_id] = keys
-                else:
-                    stale[user_id] = version
-            made: Signatures = {}
-            for user_id, *signature in sql.signatures_by(transaction, asker) if asker else ():
-                made.setdefault(user_id, []).append(tuple(signature))
-            return found | load(transaction, stale), made
+            loaded, made = load(transaction, [user_id for user_id in user_ids if user_id not in found], asker)
+            return found | loaded, made
 
         changed: set[str] = set()
         self._loads.append(changed)
@@ -124,27 +122,33 @@ def _keep(known: OrderedDict[str, V], fresh: Mapping[str, V], limit: int) -> Non
         known.popitem(last=False)
 
 
-def load(transaction: Transaction, lists: Mapping[str, int]) -> dict[str, Published]:
-    """The keys of users, whose lists are at these versions; three queries."""
-    user_ids = list(lists)
-    devices: dict[str, dict[str, dict[str, Any]]] = {user_id: {} for user_id in user_ids}
-    names: dict[str, dict[str, str]] = {user_id: {} for user_id in user_ids}
-    for user_id, device_id, text, name in sql.devices(transaction, user_ids):
+def load(transaction: Transaction, user_ids: Sequence[str], asker: str) -> tuple[dict[str, Published], Signatures]:
+    """The keys of users who have ever had any, and what `asker` has signed of others; one query."""
+    parts: dict[str, list[Row]] = {part: [] for part in sql.PARTS}
+    for part, *row in sql.published(transaction, user_ids, asker) if user_ids or asker else ():
+        parts[part].append(tuple(row))
+    lists = {user_id: version for user_id, _, _, _, version in parts[sql.LIST]}
+    devices: dict[str, dict[str, dict[str, Any]]] = {user_id: {} for user_id in lists}
+    names: dict[str, dict[str, str]] = {user_id: {} for user_id in lists}
+    cross_signing: dict[str, dict[str, dict[str, Any]]] = {user_id: {} for user_id in lists}
+    for user_id, device_id, name, text, _ in sorted(parts[sql.DEVICE], key=_two):
         devices[user_id][device_id] = orjson.loads(text)
         if name is not None:
             names[user_id][device_id] = name
-    cross_signing: dict[str, dict[str, dict[str, Any]]] = {user_id: {} for user_id in user_ids}
-    for user_id, usage, text in sql.cross_signing(transaction, user_ids):
+    for user_id, usage, _, text, _ in parts[sql.CROSS_SIGNING]:
         cross_signing[user_id][usage] = orjson.loads(text)
-    for user_id, key_id, signing_key_id, signature in sql.own_signatures(transaction, user_ids):
+    for user_id, key_id, signing_key_id, signature, _ in sorted(parts[sql.OWN_SIGNATURE]):
         master = cross_signing[user_id].get(MASTER)
         target = master if master and f"ed25519:{key_id}" in master["keys"] else devices[user_id].get(key_id)
         if target is not None:
             add_signature(target, user_id, signing_key_id, signature)
+    made: Signatures = {}
+    for user_id, key_id, signing_key_id, signature, _ in sorted(parts[sql.SIGNATURE]):
+        made.setdefault(user_id, []).append((key_id, signing_key_id, signature))
     return {
         user_id: _published(version, devices[user_id], names[user_id], cross_signing[user_id])
         for user_id, version in lists.items()
-    }
+    }, made
 
 
 def add_signature(keys: dict[str, Any], signer: str, signing_key_id: str, signature: str) -> None:
@@ -174,4 +178,5 @@ def _published(
     )
 
 
+_two = itemgetter(0, 1)
 _USAGES: Final = (MASTER, SELF_SIGNING, USER_SIGNING)

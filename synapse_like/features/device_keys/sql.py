@@ -26,13 +26,22 @@ _ADD_SIGNATURES = """
     INSERT INTO key_signatures (user_id, key_id, signer_id, signing_key_id, signature) VALUES :rows
     ON CONFLICT (user_id, key_id, signer_id, signing_key_id) DO UPDATE SET signature = excluded.signature
 """
-_OWN_SIGNATURES = """
-    SELECT user_id, key_id, signing_key_id, signature FROM key_signatures
+LIST, DEVICE, CROSS_SIGNING, OWN_SIGNATURE, SIGNATURE = PARTS = "list", "device", "usage", "own", "other"
+_PUBLISHED = """
+    SELECT 'list', user_id, '', '', '', max(number) FROM device_list_changes WHERE user_id IN :user_ids
+    GROUP BY user_id
+    UNION ALL
+    SELECT 'device', k.user_id, k.device_id, d.display_name, k.json, 0 FROM device_keys k
+    JOIN devices d ON d.user_id = k.user_id AND d.device_id = k.device_id AND d.is_deleted = 0
+    WHERE k.user_id IN :user_ids
+    UNION ALL
+    SELECT 'usage', user_id, usage, '', json, 0 FROM cross_signing_keys WHERE user_id IN :user_ids
+    UNION ALL
+    SELECT 'own', user_id, key_id, signing_key_id, signature, 0 FROM key_signatures
     WHERE user_id IN :user_ids AND signer_id = user_id
-"""
-_SIGNATURES_BY = """
-    SELECT user_id, key_id, signing_key_id, signature FROM key_signatures
-    WHERE signer_id = :user_id AND user_id <> :user_id
+    UNION ALL
+    SELECT 'other', user_id, key_id, signing_key_id, signature, 0 FROM key_signatures
+    WHERE signer_id = :asker AND user_id <> :asker
 """
 _FORGET_SIGNED = "DELETE FROM key_signatures WHERE user_id = :user_id AND key_id IN :key_ids"
 _FORGET_SIGNATURES_BY = """
@@ -82,14 +91,13 @@ def add_signatures(transaction: Transaction, rows: Iterable[tuple[str, str, str,
     transaction.put(_ADD_SIGNATURES, list(rows))
 
 
-def own_signatures(transaction: Transaction, user_ids: Sequence[str]) -> list[Row]:
-    """(user, key id, signing key id, signature) of what users have signed of their own."""
-    return transaction.all(_OWN_SIGNATURES, user_ids=user_ids) if user_ids else []
+def published(transaction: Transaction, user_ids: Sequence[str], asker: str) -> list[Row]:
+    """What others see of users, and what `asker` has signed of others, as (part, user, ...).
 
-
-def signatures_by(transaction: Transaction, user_id: str) -> list[Row]:
-    """(user, key id, signing key id, signature) of what a user has signed of others."""
-    return transaction.all(_SIGNATURES_BY, user_id=user_id)
+    `LIST`: '', '', '', version. `DEVICE`: device, display name, JSON. `CROSS_SIGNING`: usage, '', JSON.
+    `OWN_SIGNATURE`, `SIGNATURE`: key id, signing key id, signature.
+    """
+    return transaction.all(_PUBLISHED, user_ids=user_ids, asker=asker)
 
 
 def forget_signatures(
