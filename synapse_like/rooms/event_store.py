@@ -245,7 +245,8 @@ class EventStore:
     def remember_all(self, events: Iterable[StoredEvent]) -> None:
         """Keep events that were read."""
         for event in events:
-            self.remember(event)
+            if event.event.event_id not in self._cache:
+                self.remember(event)
 
     def forget(self, event_id: str) -> None:
         """Read an event again at the next question."""
