@@ -13,6 +13,8 @@ from synapse_like.toolkit.db import Database, Transaction
 
 _BLOCK = 1000
 _KNOWN_KEYS = 500_000
+_FEW = 20
+"""So few pairs are given numbers without a look whether they have some; those are kept, and theirs are not used."""
 _MEMBER = "m.room.member"
 
 
@@ -77,7 +79,7 @@ class KeyNumbers:
         return number if number is not None else (await self.of_all([key]))[key]
 
     async def of_all(self, wanted: Iterable[Key], *, remembers: bool = True) -> dict[Key, int]:
-        """The numbers of several pairs, in at most three transactions whatever their count.
+        """The numbers of several pairs, in at most three transactions whatever their count (one for a few).
 
         Whoever asks for very many that nobody will ask for again does not let them be remembered.
         """
@@ -89,7 +91,9 @@ class KeyNumbers:
         return found
 
     async def _fetch(self, missing: list[Key], remembers: bool) -> dict[Key, int]:
-        found = await self._database.read(lambda txn: sql.keys(txn, missing))
+        found: dict[Key, int] = {}
+        if len(missing) > _FEW:
+            found = await self._database.read(lambda txn: sql.keys(txn, missing))
         fresh = [pair for pair in missing if pair not in found]
         if fresh:
             first = await self._block.take(len(fresh))

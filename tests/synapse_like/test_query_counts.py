@@ -111,4 +111,4 @@ async def test_joining_asks_the_same_however_many_have_joined(server: TestServer
         await server.join(token, room_id)
         counts.append(len(server.queries))
     assert len(set(counts[1:])) == 1, counts
-    assert counts[-1] <= 20
+    assert counts[-1] <= 14

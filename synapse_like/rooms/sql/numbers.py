@@ -43,7 +43,7 @@ def keys(transaction: Transaction, wanted: Sequence[Key]) -> dict[Key, int]:
 
 def add_keys(transaction: Transaction, fresh: Sequence[tuple[int, str, str]]) -> dict[Key, int]:
     """Number new pairs (others may have been first), in sorted order; the numbers that count."""
-    transaction.rows(_ADD_KEYS, sorted(fresh, key=_by_key))
+    transaction.put(_ADD_KEYS, sorted(fresh, key=_by_key))
     return keys(transaction, [(kind, state_key) for _, kind, state_key in fresh])
 
 
