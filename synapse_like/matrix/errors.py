@@ -267,7 +267,7 @@ class TokenIncorrect(BadRequest):
 
 
 class RoomInUse(BadRequest):
-    """The alias is taken."""
+    """The alias, or the id, is taken."""
 
     errcode, default_message = "M_ROOM_IN_USE", "This room alias is already taken"
 

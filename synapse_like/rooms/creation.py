@@ -6,6 +6,7 @@ policy server is parked instead, while that server is asked about the event as i
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from replication.log import Log
 from replication.owned import owned
 from synapse_like.matrix.auth_rules import auth_keys_for, check_auth
 from synapse_like.matrix.auth_rules.selection import CREATE
+from synapse_like.matrix.errors import RoomInUse
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.policy_servers import POLICY
 from synapse_like.matrix.room_versions import RoomVersion
@@ -103,6 +105,7 @@ class EventCreation:
         self._events = events
         self._clock = clock
         self._notices = notices
+        self._created_ms = 0
         self.policy_servers: PolicyServers = NoPolicyServers()
         """Asked about events of rooms that have one; federation puts itself here."""
 
@@ -196,12 +199,22 @@ class EventCreation:
     async def found_room(
         self, version: RoomVersion, room_id: str | None, create: Draft, drafts: Sequence[Draft]
     ) -> str:
-        """Make a room: its create event and what follows, in one commit; the room's id.
+        """Make a room: its create event and what follows, in one commit; the room's id. Raises RoomInUse.
 
-        `room_id` is chosen by the caller before version 12, and None from then on.
+        `room_id` is chosen by the caller before version 12, and None from then on: then it follows from the create
+        event, so that rooms that one user makes in the same millisecond would be one.
         """
+        for _ in range(_TRIES - 1):
+            with suppress(RoomInUse):  # by another process, in the same millisecond
+                return await self._found_room(version, room_id, create, drafts)
+        return await self._found_room(version, room_id, create, drafts)
+
+    async def _found_room(
+        self, version: RoomVersion, room_id: str | None, create: Draft, drafts: Sequence[Draft]
+    ) -> str:
         first = await self._numbers.events.take()
-        event = self._sign(_create_pdu(create, room_id, self._clock.now_ms()), version, first)
+        self._created_ms = max(self._clock.now_ms(), self._created_ms + 1)
+        event = self._sign(_create_pdu(create, room_id, self._created_ms), version, first)
         shard = self._log.choose(fresh_shard(ROOM, event.room_id))
         nid = await self._numbers.rooms.take()
         room = _new_room(RoomIdentity(event.room_id, nid, version, shard))
@@ -210,6 +223,8 @@ class EventCreation:
         check_auth(event, {})
         facts = [self._accept(room, event, create, prepared, 0, None)]
         facts += await self._build(room, drafts, prepared, 1, None)
+        if self._rooms.peek(event.room_id) is not None:
+            raise RoomInUse()
         self._rooms.found(room)
         await self._store(room, facts, partial(_make_known, room.identity))
         return event.room_id
@@ -378,7 +393,7 @@ class EventCreation:
 def _make_known(room: RoomIdentity, transaction: Transaction) -> None:
     """Give a new room its row, together with its first events."""
     if not add_room(transaction, room.room_nid, room.room_id, room.version.identifier, room.shard):
-        raise Dropped()
+        raise RoomInUse()
 
 
 def _create_pdu(create: Draft, room_id: str | None, now_ms: int) -> dict[str, Any]:

@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from twisted.internet.defer import Deferred, gatherResults
 
+from synapse_like.matrix.errors import RoomInUse
 from synapse_like.matrix.room_versions import ROOM_VERSIONS
+from synapse_like.rooms.front import Draft
 from tests.kit.homeserver import TestServer
 from tests.kit.room_features import house, member_of, state_of
 
@@ -27,6 +30,33 @@ async def test_every_version_makes_a_room(house: TestServer, version: str) -> No
     assert await member_of(house, room_id, "bob") == "invite"
     users = state["m.room.power_levels", ""]["users"]
     assert users == ({} if version == "12" else {"@alice:test": 100})
+
+
+@pytest.mark.parametrize("version", ["11", "12"])
+async def test_rooms_that_are_made_at_once_are_as_many_rooms(house: TestServer, version: str) -> None:
+    """From version 12 on a room's id follows from its create event, and so from the time."""
+    making = [Deferred.fromCoroutine(house.create_room("alice", room_version=version)) for _ in range(20)]
+    assert len(set(await gatherResults(making))) == 20
+
+
+async def test_a_room_whose_id_is_taken_is_not_made(house: TestServer) -> None:
+    room_id = await house.create_room("alice")
+    create = await house.rooms.events.get_one("$" + room_id[1:])
+    assert create is not None
+    event = create.event
+    draft = Draft(
+        type=event.type,
+        sender=event.sender,
+        state_key="",
+        content=event.content,
+        origin_server_ts=event.origin_server_ts,
+    )
+    with pytest.raises(RoomInUse):
+        await house.rooms.creation.found_room(event.room_version, None, draft, [])
+    house.rooms.live.drop_all()
+    with pytest.raises(RoomInUse):
+        await house.rooms.creation.found_room(event.room_version, None, draft, [])
+    await house.send("alice", room_id, "it is still ours")
 
 
 @pytest.mark.parametrize(
