@@ -157,7 +157,7 @@ class EventCreation:
             prepared = await self._prepare(room, drafts)
             if room.is_dropped:
                 continue
-            has_turn = room.turn.locked or POLICY in room.state
+            has_turn = room.turn.locked or _may_ask(room, drafts)
             if has_turn:
                 await room.turn.acquire()
             try:
@@ -388,6 +388,11 @@ class EventCreation:
         if room.is_deserted:
             self._rooms.desert(room)
         self._events.take(facts)
+
+
+def _may_ask(room: LiveRoom, drafts: Sequence[Draft]) -> bool:
+    """Whether building these may have to wait for a policy server."""
+    return POLICY in room.state or (len(drafts) > 1 and any((d.type, d.state_key) == POLICY for d in drafts))
 
 
 def _make_known(room: RoomIdentity, transaction: Transaction) -> None:
