@@ -8,7 +8,8 @@
 * `creation`       events made here: build, sign, check, accept
 * `receiving`      events made elsewhere: forks, merges, soft failure
 * `placement`      the state before an event from elsewhere, and whether it allows the event
-* `resolution`     resolving forks; `auth_graph` is walked for it
+* `resolution`     resolving forks; `auth_graph` is walked for it, `differences` says what meets
+* `points`         names of states, and what one changes in another
 * `outliers`       events without a place, stored in bulk
 * `arrival`        coming into a room of other servers; `told` and `told_state` hold on disk what these tell of it
 * `backfilling`    events of the past

@@ -27,8 +27,8 @@ from synapse_like.rooms.families import ROOM, fresh_shard
 from synapse_like.rooms.live import MEMBER, LiveRoom, RoomIdentity
 from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.outliers import Outliers
-from synapse_like.rooms.placement import Changes, Placement, changes_between, is_allowed
-from synapse_like.rooms.resolution import StateKey, StatePoint
+from synapse_like.rooms.placement import Placement, is_allowed
+from synapse_like.rooms.points import Changes, StateKey, StatePoint, changes_between
 from synapse_like.rooms.sql import arrival as sql
 from synapse_like.rooms.told import Told
 from synapse_like.rooms.told_state import ToldKey, ToldState

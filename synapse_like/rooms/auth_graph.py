@@ -79,9 +79,8 @@ class AuthWalk:
             if until is not None and chain.issuperset(until):
                 break
             found = self._load(waiting)
-            waiting = {auth_id for event_id in waiting for auth_id in found.get(event_id, ())}
-            waiting -= chain
-            waiting.difference_update(without)
+            named = {auth_id for event_id in waiting for auth_id in found.get(event_id, ())}
+            waiting = {auth_id for auth_id in named if auth_id not in chain and auth_id not in without}
         return chain
 
     def auth_ids(self, event_id: str) -> tuple[str, ...]:

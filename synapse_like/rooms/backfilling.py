@@ -19,9 +19,9 @@ from synapse_like.rooms.facts import EVENTS, TRUNK, BranchRows, EventFact, Kind,
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.live import LiveRoom
 from synapse_like.rooms.live_rooms import LiveRooms
-from synapse_like.rooms.placement import WITHOUT_STATE, Placement, changes_between, is_allowed
+from synapse_like.rooms.placement import WITHOUT_STATE, Placement, is_allowed
+from synapse_like.rooms.points import StateMap, StatePoint, changes_between
 from synapse_like.rooms.redactions import takes_effect
-from synapse_like.rooms.resolution import StateMap, StatePoint
 from synapse_like.rooms.sql import redactions as redactions_sql
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Transaction
@@ -160,9 +160,7 @@ class Backfilling:
             return states[0] if states else None
         room, resolver = run.room.identity, self._placement.resolver
         unstored = [change.event for change in run.own.values()]
-        return await self._placement.read(
-            lambda txn: resolver.resolved(txn, room.room_nid, room.version, states, unstored)
-        )
+        return await self._placement.read(lambda txn: resolver.resolved(txn, room.version, states, unstored))
 
     async def _part(self, run: _Run, state: StateMap, event: Event) -> dict[tuple[str, str], Event]:
         """What of the state before an event concerns it."""

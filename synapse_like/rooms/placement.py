@@ -16,14 +16,12 @@ from synapse_like.rooms.event_store import EventStore, StoredEvent
 from synapse_like.rooms.facts import TRUNK, BranchRows, Kind, StateRef
 from synapse_like.rooms.live import RoomIdentity
 from synapse_like.rooms.numbers import KeyNumbers, NumberBlock
-from synapse_like.rooms.resolution import Resolver, State, StateKey, StateMap, StatePoint
+from synapse_like.rooms.points import Altered, Changes, State, StateKey, StateMap, StatePoint
+from synapse_like.rooms.resolution import Resolver
 from synapse_like.rooms.state_history import events_of_keys
 from synapse_like.toolkit.db import Database, Transaction
 
 T = TypeVar("T")
-
-Changes = dict[StateKey, str | None]
-"""A difference to a state: what each key becomes; None: it is removed."""
 
 WITHOUT_STATE = (Kind.OUTLIER, Kind.OUT_OF_BAND)
 """Kinds of events that nobody can be placed behind."""
@@ -137,14 +135,16 @@ class Placement:
             return Before(ref, states[0], {key: found.event for key, found in at_ref.items()})
         base = StatePoint(StateRef(TRUNK, trunk_version))
 
-        def read(transaction: Transaction) -> tuple[StateMap, Changes]:
-            state = self.resolver.resolved(transaction, nid, around.room.version, states)
-            return state, changes_between(self.resolver.state_at(transaction, nid, base), state)
+        def read(transaction: Transaction) -> tuple[Changes, list[str]]:
+            changes = self.resolver.merged(transaction, around.room, trunk_version, states).changes
+            trunk = self.resolver.state_at(transaction, nid, base)
+            wanted = [changes.get(key, trunk.get(key)) for key in keys]
+            return changes, [event_id for event_id in wanted if event_id is not None]
 
-        state, changes = await self._database.read(read)
+        changes, wanted = await self._database.read(read)
         ref, rows = await self.named(changes, trunk_version)
-        stored = await self._events.get([state[key] for key in keys if key in state])
-        state_here: State = state if rows else StatePoint(ref)
+        stored = await self._events.get(wanted)
+        state_here: State = Altered(trunk_version, changes) if rows else StatePoint(ref)
         return Before(ref, state_here, {found.event.key: found.event for found in stored.values()}, rows)
 
     async def named(
@@ -164,12 +164,6 @@ class Placement:
         branch = await self._branches.take()
         rows = tuple((keys[key], 1, nids[event_id]) for key, event_id in changes.items())
         return StateRef(branch, 1), (BranchRows(branch, trunk_version, rows),)
-
-
-def changes_between(old: StateMap, new: StateMap) -> Changes:
-    """What has to change for one state to become the other."""
-    changed: Changes = {key: event_id for key, event_id in new.items() if old.get(key) != event_id}
-    return changed | dict.fromkeys(old.keys() - new.keys())
 
 
 def is_allowed(event: Event, auth_events: Iterable[Event], state: Mapping[StateKey, Event]) -> bool:

@@ -31,19 +31,16 @@ from synapse_like.rooms.live_rooms import LiveRooms
 from synapse_like.rooms.placement import (
     WITHOUT_STATE,
     Before,
-    Changes,
     Missing,
     Placement,
     Surroundings,
-    changes_between,
     is_allowed,
     passes,
 )
+from synapse_like.rooms.points import Altered, Changes, State, StateMap, StatePoint
 from synapse_like.rooms.ports import NoPolicyServers, Notices, Outcome, PolicyServers
 from synapse_like.rooms.redactions import takes_effect
-from synapse_like.rooms.resolution import State, StateMap, StatePoint
 from synapse_like.toolkit.clock import Clock
-from synapse_like.toolkit.db import Transaction
 
 _TRIES = 4
 _HIDDEN_ANCESTORS = 100
@@ -274,16 +271,9 @@ class EventReception:
 
     async def _new_state(self, room: LiveRoom, states: Sequence[State], event: Event) -> tuple[Changes, Changes]:
         """What changes in the room's state, over all these extremities; and in what the first one differs from it."""
-        resolver, nid = self._placement.resolver, room.identity.room_nid
-        now = _now(room)
-
-        def read(transaction: Transaction) -> tuple[Changes, Changes]:
-            base = resolver.state_at(transaction, nid, now)
-            state = resolver.resolved(transaction, nid, room.identity.version, states, [event])
-            mine = resolver.state_at(transaction, nid, states[0])
-            return changes_between(base, state), changes_between(base, mine)
-
-        return await self._placement.read(read)
+        resolver, version = self._placement.resolver, room.head.trunk_version
+        merged = await self._placement.read(lambda txn: resolver.merged(txn, room.identity, version, states, [event]))
+        return merged.changes, merged.each[0]
 
     async def _become(self, room: LiveRoom, changes: Changes, change: Change) -> tuple[TrunkChange, ...]:
         """Bring the live room to a resolved state; the trunk changes that it takes."""
@@ -413,6 +403,8 @@ def _with(state: State, change: Change) -> State:
     event = change.event
     if isinstance(state, StatePoint):
         return StatePoint(state.ref, event.key, event.event_id)
+    if isinstance(state, Altered):
+        return Altered(state.base, {**state.changes, event.key: event.event_id})
     return {**state, event.key: event.event_id}
 
 

@@ -9,7 +9,7 @@ from synapse_like.rooms.changes import member_of, membership_change
 from synapse_like.rooms.facts import TrunkChange
 from synapse_like.rooms.live import MEMBER, LiveMember
 from synapse_like.rooms.outliers import Stored
-from synapse_like.rooms.resolution import StateKey
+from synapse_like.rooms.points import StateKey
 from synapse_like.toolkit.spool import Spool
 
 

@@ -16,7 +16,7 @@ from tests.kit import reactor
 from tests.kit.pair import Net, Pair
 from tests.kit.story import Host, Story
 
-MEMBERS = 5_000
+MEMBERS = 10_000
 SERVERS = 50
 STATE = 5_000
 FORKS = 50

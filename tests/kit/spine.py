@@ -11,7 +11,7 @@ from synapse_like.matrix.signatures import build_event
 from synapse_like.matrix.signing_keys import SigningKey
 from synapse_like.rooms.facts import TRUNK, StateRef
 from synapse_like.rooms.front import Draft, Rooms
-from synapse_like.rooms.resolution import StateMap
+from synapse_like.rooms.points import StateMap
 from synapse_like.rooms.sql import state as state_sql
 from synapse_like.rooms.uncounted import Uncounted
 from synapse_like.toolkit.clock import Clock

@@ -13,7 +13,7 @@ from synapse_like.federation.serving.logic import RoomRecords, texts
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.hosts import hosts_at
 from synapse_like.rooms.live import MEMBER
-from synapse_like.rooms.resolution import StateMap
+from synapse_like.rooms.points import StateMap
 from synapse_like.toolkit.db import Database, Transaction
 
 _HEROES = 5

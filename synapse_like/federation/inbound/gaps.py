@@ -13,7 +13,7 @@ from synapse_like.matrix.events import Event
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.live import LiveRoom
 from synapse_like.rooms.placement import Missing
-from synapse_like.rooms.resolution import StateMap
+from synapse_like.rooms.points import StateMap
 
 logger = logging.getLogger(__name__)
 

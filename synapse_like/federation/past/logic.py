@@ -18,7 +18,7 @@ from synapse_like.rooms.event_store import StoredEvent
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.front import Rooms
 from synapse_like.rooms.live import LiveRoom
-from synapse_like.rooms.resolution import StateMap
+from synapse_like.rooms.points import StateMap
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.locks import KeyedLocks
 

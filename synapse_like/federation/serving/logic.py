@@ -12,7 +12,7 @@ from synapse_like.rooms.auth_graph import AuthEdges, AuthWalk
 from synapse_like.rooms.event_store import MAX_DEPTH, StoredEvent, stored_all
 from synapse_like.rooms.facts import Kind
 from synapse_like.rooms.front import Rooms
-from synapse_like.rooms.resolution import StateMap
+from synapse_like.rooms.points import StateMap
 from synapse_like.rooms.sql import auth_graph as auth_sql
 from synapse_like.rooms.sql import events as events_sql
 from synapse_like.rooms.sql.timeline import room_of_event

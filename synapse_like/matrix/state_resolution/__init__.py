@@ -20,11 +20,17 @@ __all__ = ["AuthGraph", "EventSource", "InMemoryEvents", "StateMap", "resolve"]
 _ALGORITHMS = {StateResolution.V1: resolve_v1, StateResolution.V2: resolve_v2, StateResolution.V2_1: resolve_v2_1}
 
 
-def resolve(room_version: RoomVersion, state_sets: Sequence[StateMap], events: EventSource) -> StateMap:
+_NOTHING: StateMap = {}
+
+
+def resolve(
+    room_version: RoomVersion, state_sets: Sequence[StateMap], events: EventSource, common: StateMap = _NOTHING
+) -> StateMap:
     """The resolution of these states: event ids by (type, state key).
 
     The order of `state_sets` does not matter, nor does it if one is there twice; where all are equal, that state is
-    the answer and no event is read. No states at all resolve to the empty one.
+    the answer and no event is read. No states at all resolve to the empty one. `common` is what all states have besides
+    (in large rooms that is nearly everything); none of its keys is in them, nor in the answer.
     """
     different: list[StateMap] = []
     for state in state_sets:
@@ -32,4 +38,4 @@ def resolve(room_version: RoomVersion, state_sets: Sequence[StateMap], events: E
             different.append(state)
     if len(different) < 2:
         return dict(different[0]) if different else {}
-    return _ALGORITHMS[room_version.state_resolution](different, events)
+    return _ALGORITHMS[room_version.state_resolution](different, events, common)

@@ -20,20 +20,21 @@ from synapse_like.matrix.state_resolution.ordering import (
 from synapse_like.matrix.state_resolution.sources import LoadedEvents, StateMap
 
 
-def replay(full_conflicted_set: set[str], start: StateMap, events: LoadedEvents) -> dict[StateKey, str]:
-    """The state after replaying the conflicted events on `start`: those about power first, then the others."""
+def replay(full_conflicted_set: set[str], state: dict[StateKey, str], events: LoadedEvents) -> dict[StateKey, str]:
+    """What replaying the conflicted events on a state brings into force: those about power first, then the others.
+
+    `state` is moved along.
+    """
     conflicted: dict[str, Event] = {
         event.event_id: event for event in events.find_all(full_conflicted_set) if event.is_state
     }
     events.load(auth_id for event in conflicted.values() for auth_id in event.auth_event_ids)
     power_events = _power_events_and_their_reasons(conflicted)
-    state = dict(start)
-    _apply(reverse_topological_power_order(power_events, events), state, events)
+    applied = _apply(reverse_topological_power_order(power_events, events), state, events)
     power_levels_id = state.get(POWER_LEVELS)
     power_levels = None if power_levels_id is None else events.find(power_levels_id)
     others = [event for event_id, event in conflicted.items() if event_id not in power_events]
-    _apply(mainline_order(others, power_levels, events), state, events)
-    return state
+    return applied | _apply(mainline_order(others, power_levels, events), state, events)
 
 
 def is_power_event(event: Event) -> bool:
@@ -55,14 +56,16 @@ def _power_events_and_their_reasons(conflicted: Mapping[str, Event]) -> dict[str
     return chosen
 
 
-def _apply(order: Iterable[Event], state: dict[StateKey, str], events: LoadedEvents) -> None:
-    """The iterative auth checks: each event that the state so far allows becomes part of it."""
+def _apply(order: Iterable[Event], state: dict[StateKey, str], events: LoadedEvents) -> dict[StateKey, str]:
+    """The iterative auth checks: each event that the state so far allows becomes part of it. What has done so."""
+    applied: dict[StateKey, str] = {}
     for event in order:
         try:
             check_auth(event, _authorizing_state(event, state, events))
         except AuthError:
             continue
-        state[event.key] = event.event_id
+        state[event.key] = applied[event.key] = event.event_id
+    return applied
 
 
 def _authorizing_state(event: Event, state: StateMap, events: LoadedEvents) -> dict[StateKey, Event]:

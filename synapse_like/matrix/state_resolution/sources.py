@@ -21,8 +21,8 @@ class EventSource(Protocol):
     def get(self, event_ids: Collection[str]) -> Mapping[str, Event]:
         """The events of these ids; those that are not known are missing from the answer."""
 
-    def auth_chain_difference(self, state_sets: Sequence[Collection[str]]) -> set[str]:
-        """The ids that are in the auth chain of some but not of all of these sets of event ids.
+    def auth_chain_difference(self, state_sets: Sequence[Collection[str]], common: Collection[str] = ()) -> set[str]:
+        """The ids that are in the auth chain of some but not of all of these sets of event ids, all with `common`.
 
         The auth chain of a set counts its own events in, so that an event that two states share is no difference
         between them merely because only one of them also holds a successor.
@@ -90,11 +90,11 @@ class InMemoryEvents:
         """See `EventSource`."""
         return {event_id: self._events[event_id] for event_id in event_ids if event_id in self._events}
 
-    def auth_chain_difference(self, state_sets: Sequence[Collection[str]]) -> set[str]:
+    def auth_chain_difference(self, state_sets: Sequence[Collection[str]], common: Collection[str] = ()) -> set[str]:
         """See `EventSource`."""
         if not state_sets:
             return set()
-        in_every = set(state_sets[0]).intersection(*state_sets[1:])
+        in_every = set(state_sets[0]).intersection(*state_sets[1:]).union(common)
         shared = self._graph.chain(in_every)  # in all chains: no need to walk it once per set
         chains = [self._graph.chain(state, shared) for state in state_sets]
         return set().union(*chains) - chains[0].intersection(*chains[1:])

@@ -7,6 +7,7 @@ allowed, the one with the least depth stays. Source: "Room Version 1", "State re
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha1
 
@@ -19,18 +20,19 @@ from synapse_like.matrix.state_resolution.sources import EventSource, LoadedEven
 _AUTH_TYPES_IN_ORDER = ("m.room.power_levels", "m.room.join_rules", "m.room.member")
 
 
-def resolve_v1(state_sets: Sequence[StateMap], source: EventSource) -> dict[StateKey, str]:
-    """Resolve states of a version 1 room; at least two, all different."""
+def resolve_v1(state_sets: Sequence[StateMap], source: EventSource, common: StateMap) -> dict[StateKey, str]:
+    """Resolve states of a version 1 room; at least two, all different. See `resolve` for `common`."""
     events = LoadedEvents(source)
     resolved, conflicted_ids = separate_v1(state_sets)
+    known: StateMap = ChainMap(resolved, dict(common))
     events.load(event_id for event_ids in conflicted_ids.values() for event_id in event_ids)
     conflicted = {key: sorted(events.find_all(event_ids), key=_by_depth) for key, event_ids in conflicted_ids.items()}
     for event_type in _AUTH_TYPES_IN_ORDER:
         candidates = {key: found for key, found in conflicted.items() if key[0] == event_type and found}
-        state = _auth_state(candidates, resolved, events)
+        state = _auth_state(candidates, known, events)
         resolved.update({key: _last_allowed(found, state).event_id for key, found in candidates.items()})
     others = {key: found for key, found in conflicted.items() if key[0] not in _AUTH_TYPES_IN_ORDER and found}
-    state = _auth_state(others, resolved, events)
+    state = _auth_state(others, known, events)
     resolved.update({key: _deepest_allowed(found, state).event_id for key, found in others.items()})
     return resolved
 

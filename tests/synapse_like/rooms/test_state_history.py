@@ -6,7 +6,7 @@ from itertools import product
 from synapse_like.matrix.events import Event
 from synapse_like.rooms.facts import Kind, StateRef
 from synapse_like.rooms.front import Rooms
-from synapse_like.rooms.resolution import StateMap
+from synapse_like.rooms.points import StateMap
 from synapse_like.rooms.state_history import (
     NOW,
     Part,

@@ -78,6 +78,20 @@ def test_it_does_what_the_specification_says_of_wrong_states(
     assert story.resolve(*states) == reference.resolve(states)
 
 
+@given(number=NUMBERS, steps=ROOMS, choices=CHOICES, data=st.data())
+def test_what_is_common_may_be_told_apart(
+    number: int, steps: list[Step], choices: list[int], data: st.DataObject
+) -> None:
+    story = told(number, steps)
+    states = some_states(story, choices)
+    same = {key: event_id for key, event_id in states[0].items() if all(s.get(key) == event_id for s in states)}
+    common = {key: same[key] for key in data.draw(st.lists(st.sampled_from(sorted(same)), unique=True))}
+    parts = [{key: event_id for key, event_id in state.items() if key not in common} for state in states]
+    resolved = resolve(story.version, parts, story.source, common)
+    assert common.keys().isdisjoint(resolved)
+    assert {**resolved, **common} == story.resolve(*states)
+
+
 @given(number=NUMBERS, steps=st.lists(STEPS, max_size=15))
 def test_without_forks_the_state_is_the_latest_of_each_key(number: int, steps: list[Step]) -> None:
     straight = [Step(step.action, step.actor, step.target, step.value, (0,), step.ts) for step in steps]
