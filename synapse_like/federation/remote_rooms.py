@@ -1,7 +1,8 @@
 """What other servers know of rooms: asked for, bounded, and verified. Nothing here touches our own rooms."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -9,9 +10,11 @@ from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore
 
 from synapse_like.federation.client import FederationClient, path_of
 from synapse_like.federation.pdus import PduReader, ids_in
+from synapse_like.federation.replies import RoomReply
 from synapse_like.matrix.errors import MatrixError
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import RoomVersion
+from synapse_like.rooms.told import Told
 
 logger = logging.getLogger(__name__)
 
@@ -65,16 +68,20 @@ class RemoteRooms:
         state_ids = ids_in(_list(answer, "pdu_ids"), _MOST_IDS)
         return ToldState(state_ids, ids_in(_list(answer, "auth_chain_ids"), _MOST_IDS))
 
-    async def state(self, server: str, room: RoomHere, event_id: str) -> list[Event]:
-        """The state before an event, and the auth chain of it, as events."""
+    @asynccontextmanager
+    async def state(self, server: str, room: RoomHere, event_id: str) -> AsyncIterator[RoomReply]:
+        """The state before an event and the auth chain of it, on disk as long as the context lasts."""
         path = path_of(f"{V1}/state", room.room_id)
         await self._large.acquire()
         try:
-            answer = await self._client.get(
-                server, path, {"event_id": event_id}, limit_bytes=_LARGEST_STATE, timeout_s=120.0
-            )
-            pdus = [*_list(answer, "pdus"), *_list(answer, "auth_chain")][:_MOST_EVENTS]
-            return await self._events(pdus, room)
+            with closing(Told(room.room_id, room.version)) as told:
+                reply = RoomReply(server, told, "pdus")
+                query = {"event_id": event_id}
+                await self._client.stream(
+                    server, path, reply.write, query=query, limit_bytes=_LARGEST_STATE, timeout_s=120.0
+                )
+                reply.finish()
+                yield reply
         finally:
             self._large.release()
 

@@ -5,7 +5,7 @@ other servers is a member is written before, outside of the log, as no reader lo
 that this server was in before goes on from its old trunk.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -26,7 +26,7 @@ from synapse_like.rooms.facts import EVENTS, TRUNK, EventFact, Extremity, Head, 
 from synapse_like.rooms.families import ROOM, fresh_shard
 from synapse_like.rooms.live import MEMBER, LiveRoom, RoomIdentity
 from synapse_like.rooms.live_rooms import LiveRooms
-from synapse_like.rooms.outliers import Outliers
+from synapse_like.rooms.outliers import Outliers, Verify
 from synapse_like.rooms.placement import Placement, is_allowed
 from synapse_like.rooms.points import Changes, StateKey, StatePoint, changes_between
 from synapse_like.rooms.sql import arrival as sql
@@ -38,10 +38,6 @@ from synapse_like.toolkit.db.transaction import Row
 from synapse_like.toolkit.locks import KeyedLocks
 
 _WRITTEN_AT_ONCE = 1000
-
-
-Verify = Callable[[Sequence[Event]], Awaitable[Sequence[Event]]]
-"""Gives those of the events whose signatures are good, redacted where their content hash is wrong."""
 
 
 class Arrivals:
@@ -78,7 +74,7 @@ class Arrivals:
             await self._placement.write(lambda txn: sql.correct_version(txn, told.room_id, told.version.identifier))
             room = await self.identity_of(told.room_id, told.version)
             with closing(ToldState({*auth_keys_of(join), CREATE, join.key})) as state:
-                await self._store(room, told, state, verify)
+                await self._outliers.store_told(room, told, verify, state.add)
                 await self._check(told, join, {key: stored.event for key, stored in state.events.items()})
                 try:
                     live = await self._rooms.get(told.room_id)
@@ -86,19 +82,6 @@ class Arrivals:
                     await self._begin(room, join, state)
                 else:
                     await self._return(live, join, state)
-
-    async def _store(self, room: RoomIdentity, told: Told, state: ToldState, verify: Verify) -> None:
-        """Verify, judge and store the events part by part; note which of them are the state."""
-        auth = self._outliers.auth_events(told.is_named)
-        async for part in told.batches(self._clock):
-            events = await verify([event for event, _ in part])
-            wanted = [event.key for event in events if event.is_state]
-            keys = await self._numbers.keys.of_all(wanted, remembers=False)
-            stored = await self._outliers.store(room, events, auth=auth, keys=keys)
-            for event, is_state in part:
-                found = stored.get(event.event_id)
-                if is_state and found is not None and found.event.is_state and not found.is_rejected:
-                    state.add(found, keys[found.event.key])
 
     async def identity_of(self, room_id: str, version: RoomVersion) -> RoomIdentity:
         """The numbers of a room, given now if it was not known. Raises AuthError if it is known by another version."""

@@ -5,7 +5,7 @@ own, outside of the log. Each is judged by the auth events that it names before 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from synapse_like.matrix.events import Event
@@ -18,6 +18,7 @@ from synapse_like.rooms.persist import MAX_TIME_MS
 from synapse_like.rooms.placement import passes_by_auth_events
 from synapse_like.rooms.sql import events as sql
 from synapse_like.rooms.sql.numbers import Key
+from synapse_like.rooms.told import Told
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.db.transaction import Row
@@ -35,6 +36,17 @@ class Stored:
     event: Event
     event_nid: int
     is_rejected: bool
+
+
+Verify = Callable[[Sequence[Event]], Awaitable[Sequence[Event]]]
+"""Gives those of the events whose signatures are good, redacted where their content hash is wrong."""
+
+Note = Callable[[Stored, int], object]
+"""Hears of a state event, and of the number of its key."""
+
+
+def _note_nothing(stored: Stored, key_nid: int) -> None:
+    """Nobody listens."""
 
 
 class Outliers:
@@ -75,6 +87,19 @@ class Outliers:
                 result[event_id] = Stored(event, nid, event.rejected)
                 auth.keep(event)
         return result
+
+    async def store_told(self, room: RoomIdentity, told: Told, verify: Verify, note: Note = _note_nothing) -> None:
+        """Verify, judge and store what was told of a room, part by part; `note` hears of what is good state."""
+        auth = self.auth_events(told.is_named)
+        async for part in told.batches(self._clock):
+            events = await verify([event for event, _ in part])
+            wanted = [event.key for event in events if event.is_state]
+            keys = await self._numbers.keys.of_all(wanted, remembers=False)
+            stored = await self.store(room, events, auth=auth, keys=keys)
+            for event, is_state in part:
+                found = stored.get(event.event_id)
+                if is_state and found is not None and found.event.is_state and not found.is_rejected:
+                    note(found, keys[found.event.key])
 
     def auth_events(self, is_named: Callable[[str], bool] = lambda _: False) -> "AuthEvents":
         """What authorizes others, for a room that is stored in parts; `is_named` says which events do."""

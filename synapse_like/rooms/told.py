@@ -1,4 +1,4 @@
-"""What another server tells of a room when one of our users joins it, put aside on disk until all of it has come.
+"""What another server tells of a room at once, its state and what authorizes that, on disk until all of it has come.
 
 A reply may be half a gigabyte. In memory is only what the order needs: the ids that events name as their auth events,
 and where those stand. Most of a large room's state authorizes nothing and costs nothing here. Nothing of this is in
@@ -48,15 +48,15 @@ _DECODER = msgspec.msgpack.Decoder(_Record)
 
 
 class Told:
-    """The events of a reply, not judged yet; what the join names is wanted as well."""
+    """The events of a reply, not judged yet; `named` are ids that others than these events name."""
 
-    def __init__(self, room_id: str, version: RoomVersion, join: Event) -> None:
+    def __init__(self, room_id: str, version: RoomVersion, named: Iterable[str] = ()) -> None:
         self.room_id = room_id
         self.version = version
         self.count = 0
         self._spool = Spool()
         self._named: dict[str, str] = {}
-        self._name(join.auth_references)
+        self._name(named)
 
     def add(self, event: Event, *, is_state: bool) -> None:
         """Put an event aside. Raises AuthError if there are too many of them."""

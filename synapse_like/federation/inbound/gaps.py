@@ -133,10 +133,11 @@ class GapFilling:
         if not missing:
             return
         if len(missing) > SINGLE_EVENTS:
-            found = await self._remote.state(server, here, event_id)
-            found += await self._remote.events(server, here, [event_id] if event_id in missing else [])
-        else:
-            found = await self._remote.events(server, here, missing)
+            async with self._remote.state(server, here, event_id) as reply:
+                verify = await self._remote.reader.verifier(reply.keys)
+                await self._rooms.outliers.store_told(room.identity, reply.told, verify)
+            missing = [event_id] if event_id in missing else []
+        found = await self._remote.events(server, here, missing)
         await self._rooms.outliers.store(room.identity, found)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from synapse_like.federation.client import FederationClient, path_of
 from synapse_like.federation.errors import BadReply, RemoteError
-from synapse_like.federation.joining.replies import LARGEST_REPLY, JoinReply
+from synapse_like.federation.replies import LARGEST_REPLY, RoomReply
 from synapse_like.matrix.errors import MatrixError
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import ROOM_VERSIONS, RoomVersion
@@ -82,9 +82,9 @@ class Handshakes:
             pdu["event_id"] = f"${self._randomness.random_string(_ID_LETTERS)}:{own.server_name}"
         return build_event(pdu, room_version=version, signing_key=own.signing_key, server_name=own.server_name)
 
-    async def send_join(self, server: str, event: Event, told: Told) -> JoinReply:
+    async def send_join(self, server: str, event: Event, told: Told) -> RoomReply:
         """Send a join; what the server tells of the room goes to `told`. Raises BadReply."""
-        reply = JoinReply(server, told)
+        reply = RoomReply(server, told)
         path = path_of(f"{V2}/send_join", event.room_id, event.event_id)
         try:
             await self._client.stream(server, path, reply.write, event.encoded, limit_bytes=LARGEST_REPLY)

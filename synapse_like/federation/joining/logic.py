@@ -13,9 +13,9 @@ from replication.owned import owned
 from synapse_like.federation.errors import RemoteError, ServerDenied
 from synapse_like.federation.inbound.intake import is_inside
 from synapse_like.federation.joining.handshakes import Handshakes, Wish
-from synapse_like.federation.joining.replies import JoinReply
 from synapse_like.federation.pdus import PduReader, parse
 from synapse_like.federation.policy import ServerPolicy
+from synapse_like.federation.replies import RoomReply
 from synapse_like.matrix.auth_rules.selection import CREATE
 from synapse_like.matrix.errors import AuthError, BadGateway, Forbidden, MatrixError, NotFound
 from synapse_like.matrix.events import Event
@@ -121,7 +121,7 @@ class RemoteMembership:
 
     async def _join(self, server: str, wish: Wish) -> str:
         event = await self._handshakes.make(server, wish)
-        with closing(Told(wish.room_id, event.room_version, event)) as told:
+        with closing(Told(wish.room_id, event.room_version, event.auth_references)) as told:
             reply = await self._handshakes.send_join(server, event, told)
             join = await self._as_taken(event, reply)
             try:
@@ -130,11 +130,12 @@ class RemoteMembership:
                 raise BadGateway(f"{server} told of a room that cannot be: {error}") from error
         return join.event_id
 
-    async def _as_taken(self, event: Event, reply: JoinReply) -> Event:
+    async def _as_taken(self, event: Event, reply: RoomReply) -> Event:
         """Our join as the other server has sent it on: with its signature, where a user of it had to authorise it."""
-        if event.content.get("join_authorised_via_users_server") is None or reply.event is None:
+        sent_on = reply.rest.get("event")
+        if event.content.get("join_authorised_via_users_server") is None or not isinstance(sent_on, dict):
             return event
-        pdu = {**event.pdu, "signatures": reply.event.get("signatures")}
+        pdu = {**event.pdu, "signatures": sent_on.get("signatures")}
         told = parse(pdu, event.room_version, {})
         verified = await self._reader.verified([told], {}) if told is not None else []
         if told is None or not verified or told.event_id != event.event_id:

@@ -1,4 +1,4 @@
-"""Cutting the events out of the reply to a join, however it arrives and whatever it holds."""
+"""Cutting the events out of a large reply, however it arrives and whatever it holds."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synapse_like.federation.joining.cutting import LARGEST_ENTRY, LARGEST_REST, Cutter, TooMuch
+from synapse_like.federation.cutting import LARGEST_ENTRY, LARGEST_REST, Cutter, TooMuch
 from tests.kit.pdus import safe_json, texts
 
 objects = st.dictionaries(texts | st.sampled_from(["state", '"', "\\", "]}"]), safe_json, max_size=4)

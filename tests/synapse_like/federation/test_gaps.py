@@ -33,8 +33,13 @@ async def test_missing_events_are_asked_of_the_origin(pair: Pair, version: str) 
     assert [extremity.event_id for extremity in live.head.extremities] == [events[-1].event_id]
 
 
+@pytest.mark.parametrize("is_whole", [False, True], ids=["by ids", "as a whole"])
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_a_large_gap_is_crossed_by_the_state_behind_it(pair: Pair, version: str) -> None:
+async def test_a_large_gap_is_crossed_by_the_state_behind_it(
+    pair: Pair, version: str, is_whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_whole:
+        monkeypatch.setattr(gaps, "SINGLE_EVENTS", 0)
     one, stranger, room_id, alice = await room_with(pair, version)
     state = await stranger.learn(one, room_id)
     events = await stranger.chain(one, room_id, 40)
@@ -58,6 +63,7 @@ async def test_a_large_gap_is_crossed_by_the_state_behind_it(pair: Pair, version
     stranger.states |= {each.event_id: after for each in newest}
     await stranger.send(one, newest[-1:])
     await idle(one)
+    assert any("/state/" in asked for asked in stranger.asked) is is_whole
     assert await kind_of(one, newest[-1]) is Kind.LIVE
     assert await kind_of(one, events[0]) is None
     live = await one.rooms.live.get(room_id)

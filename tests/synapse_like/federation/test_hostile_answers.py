@@ -142,6 +142,13 @@ async def cross_a_gap(c: Crooked) -> Answer:
     return Answer(status, told, {})
 
 
+async def cross_a_gap_as_a_whole(c: Crooked) -> Answer:
+    """The same, where so much is missing that the state is asked for at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("synapse_like.federation.inbound.gaps.SINGLE_EVENTS", 0)
+        return await cross_a_gap(c)
+
+
 Action = Callable[[Crooked], Awaitable[Answer]]
 ASKED: dict[str, Action] = {
     "make_join": join,
@@ -162,6 +169,7 @@ ASKED: dict[str, Action] = {
     "get_missing_events": cross_a_gap,
     "state_ids": cross_a_gap,
     "event/": cross_a_gap,
+    "state/": cross_a_gap_as_a_whole,
     "send/": talk,
 }
 """What is asked of other servers, and by whom here."""

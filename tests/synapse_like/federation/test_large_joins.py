@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from synapse_like.federation.joining import replies
+from synapse_like.federation import replies
 from synapse_like.matrix.canonical_json import canonical_json
 from synapse_like.rooms import told
 from tests.kit.homeserver import Answer, TestServer

@@ -1,8 +1,8 @@
-"""Cuts the events out of the reply to a join as its bytes arrive.
+"""Cuts the events out of a large reply, that to a join or a whole state, as its bytes arrive.
 
-The reply is an object (in version 1 of the endpoint the second entry of a list) whose lists `state` and `auth_chain`
-hold nearly all of it. Each entry of these is handed on as soon as it has ended; what remains is small, and is decoded
-at the end. Nothing is kept of an entry that is too large, and depth costs nothing: brackets are only counted.
+The reply is an object (in version 1 of joining the second entry of a list) two lists of which, the state and its auth
+chain, hold nearly all of it. Each entry of these is handed on as soon as it has ended; what remains is small, and is
+decoded at the end. Nothing is kept of an entry that is too large, and depth costs nothing: brackets are only counted.
 """
 
 import re

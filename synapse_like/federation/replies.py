@@ -1,12 +1,12 @@
-"""Takes the reply to a join in while it comes: what it tells of the room is cut out, looked at, and put aside."""
+"""Takes a large reply in while it comes: what it tells of a room is cut out, looked at, and put aside."""
 
 import logging
 from typing import Any, Final
 
 import msgspec
 
+from synapse_like.federation.cutting import Cutter, TooMuch
 from synapse_like.federation.errors import BadReply, ReplyTooLarge
-from synapse_like.federation.joining.cutting import Cutter, TooMuch
 from synapse_like.federation.keys import KeyName, keys_named_by
 from synapse_like.federation.pdus import parse
 from synapse_like.matrix.canonical_json import parsed
@@ -20,34 +20,26 @@ MOST_KEYS: Final = 20_000
 """How many signing keys a reply may make us look for; what is signed with further ones is left out."""
 
 _MOST_REASONS: Final = 5
-_STATE: Final = "state"
 _AUTH_CHAIN: Final = "auth_chain"
 
 Json = dict[str, Any]
 
 
-class _Rest(msgspec.Struct):
-    """The reply without its events. `event` is our join as the other server has sent it on."""
+class RoomReply:
+    """A reply on its way, that to a join or a whole state.
 
-    state: list[Any]
-    auth_chain: list[Any]
-    event: Json | None = None
-
-
-class JoinReply:
-    """A reply on its way.
-
-    * `told`    the events that have come so far
-    * `keys`    the keys that have signed them, and when each must have been valid
-    * `event`   our join as the other server has sent it on, if it does; known at the end
+    * `told`   the events that have come so far
+    * `keys`   the keys that have signed them, and when each must have been valid
+    * `rest`   the reply without its events; known at the end
     """
 
-    def __init__(self, server: str, told: Told) -> None:
+    def __init__(self, server: str, told: Told, state_list: str = "state") -> None:
         self.told = told
         self.keys: dict[KeyName, int] = {}
-        self.event: Json | None = None
+        self.rest: Json = {}
         self._server = server
-        self._cutter = Cutter(_STATE, _AUTH_CHAIN)
+        self._state_list = state_list
+        self._cutter = Cutter(state_list, _AUTH_CHAIN)
         self._refused = 0
         self._reasons: dict[str, str] = {}
 
@@ -55,7 +47,7 @@ class JoinReply:
         """Take more of it. Raises ReplyTooLarge."""
         try:
             for name, text in self._cutter.feed(part):
-                self._read(text, is_state=name == _STATE)
+                self._read(text, is_state=name == self._state_list)
         except (TooMuch, AuthError) as error:
             raise ReplyTooLarge(f"{self._server} told of a room that is too large: {error}") from error
 
@@ -66,13 +58,14 @@ class JoinReply:
             logger.warning("%s told of %d events that are none, and %d too large ones: %s", self._server, *counts,
                            self._reasons)  # fmt: skip
         try:
-            rest = self._cutter.rest().strip()
-            if rest[:1] == b"[":
-                self.event = msgspec.json.decode(rest, type=tuple[int, _Rest])[1].event
-            else:
-                self.event = msgspec.json.decode(rest, type=_Rest).event
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-            raise BadReply(f"{self._server} answered to a join with something else than a room") from error
+            rest = msgspec.json.decode(self._cutter.rest())
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError):
+            rest = None
+        if isinstance(rest, list) and len(rest) == 2:
+            rest = rest[1]
+        if not isinstance(rest, dict) or not rest.get(self._state_list) == rest.get(_AUTH_CHAIN) == []:
+            raise BadReply(f"{self._server} answered with something else than a room")
+        self.rest = rest
 
     def _read(self, text: bytes, *, is_state: bool) -> None:
         reasons: dict[str, str] = {}
