@@ -54,6 +54,7 @@ _USE = """
     WITH used (user_id, device_id, algorithm) AS (VALUES :rows)
     UPDATE fallback_keys SET is_used = 1 FROM used WHERE fallback_keys.user_id = used.user_id
         AND fallback_keys.device_id = used.device_id AND fallback_keys.algorithm = used.algorithm
+        AND fallback_keys.is_used = 0
 """
 _COUNTED = """
     WITH asked (user_id, device_id) AS (VALUES :rows)

@@ -15,23 +15,26 @@ ONE_TIME_KEYS: Stream[OneTimeKeysFact] = Stream("one_time_keys", USER, OneTimeKe
 
 
 def _store(transaction: Transaction, facts: Sequence[OneTimeKeysFact]) -> None:
-    """Give out what was asked for, then note what each device has left."""
+    """Give out what was asked for, then note what each device has left, where that is not what it had."""
     asked: dict[Wanted, list[OneTimeKeysFact]] = {}
     for fact in facts:
         fact.taken = None
         if fact.wanted:
             asked.setdefault((fact.user_id, fact.device_id, fact.wanted), []).append(fact)
-    stocks = sql.stocks(transaction, list(dict.fromkeys(wanted[:2] for wanted in asked)))
+    before = sql.stocks(transaction, list(dict.fromkeys(wanted[:2] for wanted in asked)))
+    stocks = dict(before)
     _give(transaction, {wanted: several for wanted, several in asked.items() if wanted[:2] in stocks}, stocks)
     uploaders = list(dict.fromkeys((fact.user_id, fact.device_id) for fact in facts if not fact.wanted))
     stocks |= sql.counted(transaction, uploaders)
     newest = {(fact.user_id, fact.device_id): fact for fact in facts}
-    changed = {}
-    for device, stock in stocks.items():
-        changed[device] = Stock(newest[device].number, stock.counts, stock.unused)
+    changed = {
+        device: Stock(newest[device].number, stock.counts, stock.unused)
+        for device, stock in stocks.items()
+        if stock is not before.get(device)
+    }
     sql.set_stocks(transaction, changed.items())
     for fact in facts:
-        found = changed.get((fact.user_id, fact.device_id))
+        found = stocks.get((fact.user_id, fact.device_id))
         if found is not None:
             fact.counts, fact.unused = found.counts, found.unused
 
@@ -48,8 +51,9 @@ def _give(transaction: Transaction, asked: dict[Wanted, list[OneTimeKeysFact]], 
         for fact in asked[user_id, device_id, algorithm]:
             fact.taken = Key(algorithm, key_id, text)
         stock = stocks[user_id, device_id]
-        unused = tuple(name for name in stock.unused if name != algorithm)
-        stocks[user_id, device_id] = Stock(0, stock.counts, unused)
+        if algorithm in stock.unused:
+            unused = tuple(name for name in stock.unused if name != algorithm)
+            stocks[user_id, device_id] = Stock(0, stock.counts, unused)
 
 
 def _load(transaction: Transaction, after: int, upto: int) -> list[OneTimeKeysFact]:

@@ -74,6 +74,27 @@ async def test_the_fallback_key_comes_when_the_others_are_gone(server: TestServe
     assert only_id(await bob.claim(alice.user_id, "PHONE")) == f"{ALGORITHM}:fresh"
 
 
+async def test_who_asks_in_vain_changes_nothing(server: TestServer) -> None:
+    alice, bob = await KeyDevice.register(server, "alice"), await KeyDevice.register(server, "bob")
+    other = await alice.login("LAPTOP")
+    await alice.upload(1)
+    await other.upload(0, fallback="spare")
+    since, other_since = (await alice.sync())["next_batch"], (await other.sync())["next_batch"]
+    for _ in range(2):
+        await bob.claim(alice.user_id, "PHONE")
+        await bob.claim(alice.user_id, "LAPTOP")
+    stored = "SELECT number, counts, unused FROM one_time_key_counts ORDER BY number"
+    database = server.homeserver.kit.database
+    before = await database.read(lambda txn: txn.all(stored))
+    assert await bob.claim(alice.user_id, "PHONE") is None
+    assert only_id(await bob.claim(alice.user_id, "LAPTOP")) == f"{ALGORITHM}:spare"
+    assert await database.read(lambda txn: txn.all(stored)) == before
+    for device, place in ((alice, since), (other, other_since)):
+        response = await device.sync(place)
+        assert response["device_one_time_keys_count"] == {ALGORITHM: 0}
+        assert response["device_unused_fallback_key_types"] == []
+
+
 async def test_a_claim_ends_the_long_poll_of_the_device_alone(server: TestServer) -> None:
     alice, bob = await KeyDevice.register(server, "alice"), await KeyDevice.register(server, "bob")
     other = await alice.login("LAPTOP")
