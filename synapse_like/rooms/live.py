@@ -66,7 +66,7 @@ class LiveState:
     event_nid: int
 
 
-@dataclass(eq=False, slots=True)
+@dataclass(eq=False, slots=True, weakref_slot=True)
 class LiveRoom:
     """A room as its owner sees it."""
 

@@ -28,9 +28,9 @@ async def send_by_members(bench: Bench) -> None:
         latencies: list[float] = []
         each = bench.size(30, 10)
 
-        async def talk(user: Connection, each: int = each, latencies: list[float] = latencies) -> None:
-            for index in range(each):
-                await timed(latencies, partial(load.send, user, room, f"g{len(latencies)}-{index}"))()
+        async def talk(user: Connection, latencies: list[float] = latencies, count: int = count) -> None:
+            for index in range(bench.size(30, 10)):
+                await timed(latencies, partial(load.send, user, room, f"g{count}-{index}"))()
 
         for user in users[:10]:
             await load.send(user, room, f"warm{count}")

@@ -3,6 +3,8 @@
 Everything here is memory of one live room and goes away with it. Reading and writing the database is in `notices`.
 """
 
+from weakref import ref
+
 import msgspec
 
 from synapse_like.features.unread.counting import NOTHING, Counts, StoredMode
@@ -22,12 +24,20 @@ class RoomNotices:
     """
 
     def __init__(self, room: LiveRoom, told: dict[str, StoredMode], server_name: str) -> None:
-        self.room = room
+        self._room = ref(room)  # which holds this: a circle would keep both when the room is dropped
         self.told = told
         self._matcher = RoomMatcher()
         self._wishes: dict[str, Wishes] = {}
         self._suffix = f":{server_name}"
         self._trunk_version = room.head.trunk_version
+
+    @property
+    def room(self) -> LiveRoom:
+        """The room. Whoever asks has it in hand."""
+        room = self._room()
+        if room is None:
+            raise ReferenceError("the live room is gone")
+        return room
 
     def is_local(self, user_id: str) -> bool:
         """Whether a user is one of this server."""

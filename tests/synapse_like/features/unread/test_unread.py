@@ -1,7 +1,9 @@
 """Unread counts as clients see them in /sync."""
 
+import gc
 from typing import Any
 from urllib.parse import quote
+from weakref import ref
 
 import pytest
 
@@ -278,3 +280,17 @@ async def test_events_of_ignored_users_do_not_count(pair: Pair) -> None:
     await caught_up(pair.server)
     await pair.send("four")
     assert await pair.unread() == (2, 0)
+
+
+async def test_a_live_room_that_is_dropped_is_freed_without_the_garbage_collector(server: TestServer) -> None:
+    pair = Pair(server)
+    await pair.meet()
+    await pair.send("hello")
+    gc.disable()
+    try:
+        kept = ref(await server.rooms.live.get(pair.room))
+        server.rooms.live.drop_all()
+        await server.create_room(pair.ann)  # the committer has had something else to do
+        assert kept() is None
+    finally:
+        gc.enable()
