@@ -47,6 +47,15 @@ class Published:
     """By usage."""
 
 
+class _Load:
+    """One load under way; `changed`: whose keys have changed meanwhile, so that what it brings of them is not kept."""
+
+    __slots__ = ("changed",)
+
+    def __init__(self) -> None:
+        self.changed: set[str] = set()
+
+
 class PublishedKeys:
     """The keys of local users, and the signatures that they have made of each other's master keys."""
 
@@ -56,8 +65,7 @@ class PublishedKeys:
         self._log = log
         self._known: OrderedDict[str, Published] = OrderedDict()
         self._made: OrderedDict[str, Signatures] = OrderedDict()
-        self._loads: list[set[str]] = []
-        """Of each load under way: whose keys have changed meanwhile, so that what it brings of them is not kept."""
+        self._loads: set[_Load] = set()
         reader.subscribe(DEVICE_LISTS, self._take)
         reader.subscribe(SIGNED_USERS, self._take)
 
@@ -95,12 +103,13 @@ class PublishedKeys:
             loaded, made = load(transaction, [user_id for user_id in user_ids if user_id not in found], asker)
             return found | loaded, made
 
-        changed: set[str] = set()
-        self._loads.append(changed)
+        under_way = _Load()
+        self._loads.add(under_way)
         try:
             found, made = await self._database.read(read)
         finally:
-            self._loads.remove(changed)
+            self._loads.discard(under_way)
+        changed = under_way.changed
         _keep(self._known, {user_id: keys for user_id, keys in found.items() if user_id not in changed}, _KNOWN)
         if asker and asker not in changed and len(made) <= _MADE_BY_ONE:
             _keep(self._made, {asker: made}, _KNOWN)
@@ -110,8 +119,8 @@ class PublishedKeys:
         for fact in facts:
             self._known.pop(fact.user_id, None)
             self._made.pop(fact.user_id, None)
-            for changed in self._loads:
-                changed.add(fact.user_id)
+            for under_way in self._loads:
+                under_way.changed.add(fact.user_id)
 
 
 def _keep(known: OrderedDict[str, V], fresh: Mapping[str, V], limit: int) -> None:
