@@ -122,7 +122,7 @@ class Resolver:
         for changes in each:
             if changes not in different:
                 different.append(changes)
-        result = different[0]
+        result = different[0] if different else dict.fromkeys(trunk)  # no states are the empty one
         if len(different) > 1:
             source = StoredEvents(transaction, self._events, self.edges, unstored)
             result = _resolved_changes(room.version, trunk, different, source)

@@ -67,5 +67,11 @@ async def test_merged_states_are_those_of_the_full_maps(database: Database, vers
             )
             assert all(trunk.get(key) != event_id for key, event_id in merged.changes.items())
 
+    def nothing(transaction: Transaction) -> None:
+        trunk = state_map(transaction, nid, StateRef(TRUNK, newest))
+        merged = resolver.merged(transaction, live.identity, newest, [])
+        assert (changed(trunk, merged.changes), list(merged.each)) == ({}, [])
+
     await database.read(compare)
+    await database.read(nothing)
     await spine.stop()
