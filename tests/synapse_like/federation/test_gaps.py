@@ -1,6 +1,7 @@
 """Events that do not follow on what we have: fetched, or staged until they can be; and servers that lead us astray."""
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -9,6 +10,7 @@ from synapse_like.matrix.events import Event
 from synapse_like.rooms.facts import Kind
 from tests.kit.homeserver import TestServer
 from tests.kit.pair import Pair, pair
+from tests.kit.stranger import Stranger
 from tests.synapse_like.federation.test_inbound import kind_of, room_with, shown
 
 __all__ = ["pair"]
@@ -74,6 +76,26 @@ async def test_a_large_gap_is_crossed_by_the_state_behind_it(
     following = await stranger.message(one, room_id, "and on")
     assert await stranger.send(one, [following]) == {following.event_id: {}}
     assert (await shown(one, room_id, alice))[-2:] == ["on we go", "and on"]
+
+
+async def test_what_was_before_our_join_may_be_told_as_missing(pair: Pair) -> None:
+    """Among what leads to an event there may be the create event, which has no predecessors."""
+    two = await pair.start("four")
+    stranger, bob = Stranger(pair), await two.register("bob")
+    one = pair.servers["one"]
+    alice = await one.register("alice")
+    room_id = await one.create_room(alice, preset="public_chat", room_version="1")
+    await two.ok("POST", f"/join/{quote(room_id)}", {}, token=bob, query={"via": "one"})
+    await stranger.join(two, room_id)
+    state = await stranger.learn(two, room_id)
+    create = next(event for event in state if event.is_create)
+    events = await stranger.chain(two, room_id, 3)
+    pair.net.own["three"] = lambda method, target, body: (
+        {"events": [create.pdu, *(event.pdu for event in events[:2])]} if "missing" in target else {"pdus": {}}
+    )
+    await stranger.send(two, events[2:])
+    await idle(two)
+    assert [await kind_of(two, event) for event in events] == [Kind.LIVE] * 3
 
 
 async def test_auth_events_that_we_lack_are_fetched(pair: Pair) -> None:
