@@ -8,11 +8,16 @@ import signal
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.kit import reactor, run_folder
 
 # Before any test module can import twisted.internet.reactor and so install another one.
 reactor.private_loop()
+
+# No property fails because a machine is busy.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 ASYNC_TIMEOUT_SECONDS = 60.0
 

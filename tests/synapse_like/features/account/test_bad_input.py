@@ -66,7 +66,7 @@ def requests(draw: st.DrawFn) -> tuple[str, str, Any]:
 
 
 @given(st.lists(requests(), min_size=1, max_size=8))
-@hypothesis_settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_nothing_is_a_fault_of_the_server(server: TestServer, sent: list[tuple[str, str, Any]]) -> None:
     admin = await make_admin(server, f"admin{len(server.queries)}")
     for method, path, body in sent:
