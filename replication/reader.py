@@ -114,8 +114,8 @@ class Reader:
 
         return await self._database.read(read) if storages else []
 
-    async def poll(self) -> None:
-        """Ask the database how far the logs go, and fetch what the bus did not bring.
+    async def poll(self) -> Mapping[str, Sequence[int]]:
+        """How far the logs go, as the database says; what is in them may still be on its way here (`refill_to`).
 
         A database that is behind what was heard of has been put back: it gets a new incarnation, and whoever remembers
         anything must not believe it (`on_put_back`).
@@ -125,7 +125,7 @@ class Reader:
         if any(_is_behind(vector, self._polled.get(name)) for name, vector in known.items()):
             self.on_put_back()
         self._polled = known
-        self.refill_to(known)
+        return known
 
     def refill_to(self, ends: Mapping[str, Sequence[int]]) -> None:
         """Fetch from the database what is missing up to these positions."""

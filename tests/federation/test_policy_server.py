@@ -1,6 +1,7 @@
 """A room on both sides of the border that a third server watches over: both ask it, and believe its signature."""
 
 import json
+import re
 import ssl
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.federation.sides import Border, Side, join, person, room_path, wait_f
 from tests.kit import certificates
 from tests.kit.remote_server import RemoteServer, Seen, listening
 
+_ORIGIN = re.compile(r'origin="?([^",]+)')
 POLICY_KEY = SigningKey.from_seed("policy_server", b"p" * 32)
 
 
@@ -31,13 +33,13 @@ async def test_both_sides_ask_the_rooms_policy_server(border: Border, version: s
 
 
 class Watch:
-    """A policy server that refuses what says spam. `asked` are the senders and texts that it was asked about."""
+    """A policy server that refuses what says spam. `asked` are the senders and texts it was asked about, by whom."""
 
     def __init__(self, server: RemoteServer, version: RoomVersion) -> None:
         self.server = server
         self.user_id = f"@officer:{server.name}"
         self.version = version
-        self.asked: list[tuple[str, str]] = []
+        self.asked: dict[tuple[str, str], set[str]] = {}
         server.answers["/_matrix/federation/v1/send/"] = lambda seen: {"pdus": {}}
         server.answers["/_matrix/policy/v1/sign"] = self._sign
 
@@ -64,7 +66,9 @@ class Watch:
 
     def _sign(self, seen: Seen) -> Any:
         event = Event.from_pdu(seen.json, self.version)
-        self.asked.append((event.sender, event.content.get("body", event.type)))
+        asker = _ORIGIN.search(seen.headers["authorization"])
+        assert asker is not None
+        self.asked.setdefault((event.sender, event.content.get("body", event.type)), set()).add(asker[1])
         if event.content.get("body") == "spam":
             return 400, {"errcode": "M_FORBIDDEN", "error": "No spam"}
         signed = sign_event({**event.pdu, "signatures": {}}, self.version, self.server.name, POLICY_KEY)
@@ -85,4 +89,5 @@ def _walk(border: Border, watch: Watch, version: str) -> None:
         assert reply.get("errcode") == "M_FORBIDDEN"
     for client in (alice, bob):
         wait_for_bodies(client, room_id, {f"ham of {each.user_id}" for each in (alice, bob)})
-        assert watch.asked.count((client.user_id, f"ham of {client.user_id}")) == 1, "who receives it asks no more"
+        own_server = client.user_id.partition(":")[2]
+        assert watch.asked[client.user_id, f"ham of {client.user_id}"] == {own_server}, "who receives it does not ask"

@@ -191,8 +191,8 @@ class Cluster(Server):
             except OSError:
                 return False
         rows = list(csv.DictReader(text.removeprefix("# ").splitlines()))
-        servers = [row for row in rows if row["svname"] not in ("FRONTEND", "BACKEND")]
-        return bool(servers) and all(row["status"] == "UP" for row in servers)
+        checked = [row for row in rows if row["check_status"]]
+        return bool(checked) and all(row["status"] == "UP" for row in checked)
 
 
 def _claimed() -> Address:

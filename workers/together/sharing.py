@@ -14,7 +14,7 @@ from replication.calls import Channel, Door, Incoming, Peers, Station, Unreachab
 from replication.calls.errors import MOVED, outcome_of
 from replication.codec import MINOR, FrameCodec
 from replication.committer import Committer
-from replication.freshness import Freshness
+from replication.freshness import PATIENCE_SECONDS, Freshness
 from replication.hub_carrier import HubCarrier
 from replication.ownership import CHANGED, Ownership, Pace, Sight, Tenancy
 from replication.redis_carrier import RedisCarrier, RedisLogin
@@ -266,7 +266,13 @@ class Sharing:
             if not self._is_stopped:
                 self._poll = self._kit.clock.call_later(POLL_SECONDS, self._poll_soon)
 
-        _ = Deferred.fromCoroutine(self._reader.poll()).addErrback(_log).addCallback(again)
+        _ = Deferred.fromCoroutine(self._catch_up()).addErrback(_log).addCallback(again)
+
+    async def _catch_up(self) -> None:
+        """Fetch what the bus has not brought although it was given some time."""
+        ends = await self._reader.poll()
+        await self._kit.clock.sleep(PATIENCE_SECONDS)
+        self._reader.refill_to(ends)
 
 
 def _expect_unreachable(failure: Any) -> None:
