@@ -64,7 +64,10 @@ class RoomServers:
         for change in fact.trunk:
             if change.type != MEMBER or (server := server_of(change.state_key)) == self._server_name:
                 continue
-            if change.member is None or change.member.membership != "join":
+            if change.member is None:  # a refilled fact, of a membership that has changed again since
+                self._drop(fact.room_id)
+                return
+            if change.member.membership != "join":
                 if server in present.servers:
                     self._drop(fact.room_id)
                     return

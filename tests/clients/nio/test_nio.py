@@ -59,6 +59,8 @@ async def _meet_in_public(alice: Person, bob: Person) -> None:
     await eventually(lambda: _is_listed(bob, room_id), "the public room in the directory")
     assert good(await bob.client.join("#square:" + bob.user_id.split(":", 1)[1])).room_id == room_id
     await bob.until(lambda: room_id in bob.client.rooms, "the public room")
+    await alice.until(lambda: room_id in alice.client.rooms, "her public room")
+    await alice.until(lambda: bob.user_id in alice.room(room_id).users, "Bob in the public room")
     assert await alice.say(room_id, "hello all")
     await bob.until(lambda: "hello all" in bob.texts(room_id), "a message in the public room")
     good(await bob.client.room_leave(room_id))
