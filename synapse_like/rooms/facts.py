@@ -132,6 +132,11 @@ class EventFact(Fact, kw_only=True, gc=False):
     members: tuple[str, ...] = ()
     """The users whose membership changed: their long polls end."""
 
+    @property
+    def begins_room(self) -> bool:
+        """Whether the room begins with this event, here. A create event may also come late, to a room of others."""
+        return self.event.is_create and self.kind is Kind.LIVE and self.head.trunk_version == 1
+
 
 class _EventOnTheWire(msgspec.Struct, array_like=True):
     """An event as it crosses processes: its stored JSON, once, and what is not in there."""

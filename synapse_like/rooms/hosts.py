@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from replication import sql as replication_sql
 from replication.positions import Vector
-from synapse_like.rooms.facts import EventFact, Kind, StateRef
+from synapse_like.rooms.facts import EventFact, StateRef
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.live import MEMBER
 from synapse_like.rooms.sql import members as sql
@@ -30,8 +30,8 @@ class RoomHosts:
     def take(self, facts: Sequence[EventFact]) -> None:
         """Take in membership changes of the log."""
         for fact in facts:
-            if fact.event.is_create and fact.kind is Kind.LIVE and fact.head.extremities:
-                self._keep(fact.room_id, Counter(), Vector.zero(ROOM.shards))  # it begins here, empty
+            if fact.begins_room:
+                self._keep(fact.room_id, Counter(), Vector.zero(ROOM.shards))
             if not fact.members:
                 continue
             if fact.room_id in self._loading:

@@ -12,7 +12,7 @@ from typing import Final
 from replication import sql as replication_sql
 from replication.numbers import pack
 from synapse_like.federation.outbound.sql import rooms as sql
-from synapse_like.rooms.facts import EventFact, Kind
+from synapse_like.rooms.facts import EventFact
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.hosts import hosts_at, server_of
 from synapse_like.rooms.live import MEMBER
@@ -41,7 +41,7 @@ class RoomServers:
 
     def before(self, fact: EventFact) -> tuple[str, ...] | None:
         """The other servers in the room before an event; None if that must be loaded."""
-        if fact.event.is_create:
+        if fact.begins_room:
             return ()
         present = self._rooms.get(fact.room_id)
         if present is None or present.since > fact.number:
@@ -56,7 +56,7 @@ class RoomServers:
 
     def take(self, fact: EventFact) -> None:
         """Move a room past an event."""
-        if fact.event.is_create and fact.kind is Kind.LIVE:
+        if fact.begins_room:
             self._keep(fact.room_id, Present((), fact.number))
         present = self._rooms.get(fact.room_id)
         if present is None or not fact.members or fact.number < present.since:

@@ -93,9 +93,11 @@ async def test_what_was_before_our_join_may_be_told_as_missing(pair: Pair) -> No
     pair.net.own["three"] = lambda method, target, body: (
         {"events": [create.pdu, *(event.pdu for event in events[:2])]} if "missing" in target else {"pdus": {}}
     )
+    await two.rooms.hosts.of(room_id)
     await stranger.send(two, events[2:])
     await idle(two)
     assert [await kind_of(two, event) for event in events] == [Kind.LIVE] * 3
+    assert set(await two.rooms.hosts.of(room_id)) == {"one", "three", "four"}, "the room has not begun again"
 
 
 async def test_auth_events_that_we_lack_are_fetched(pair: Pair) -> None:
