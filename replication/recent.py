@@ -15,14 +15,10 @@ from replication.streams import Fact, Storage, Stream
 F = TypeVar("F", bound=Fact)
 
 
-def _one(_: Fact) -> int:
-    return 1
-
-
 class RecentFacts(Generic[F]):
     """The newest facts of one stream. `weigh` gives a fact's weight; `limit` bounds the sum."""
 
-    def __init__(self, stream: Stream[F], limit: int = 50_000, weigh: Callable[[F], int] = _one) -> None:
+    def __init__(self, stream: Stream[F], limit: int, weigh: Callable[[F], int]) -> None:
         self.stream = stream
         self._limit = limit
         self._weigh = weigh
@@ -34,7 +30,7 @@ class RecentFacts(Generic[F]):
     @classmethod
     def of(cls, storage: Storage[F]) -> "RecentFacts[F]":
         """As much as the storage says."""
-        return cls(storage.stream, storage.recent_weight, storage.weigh or _one)
+        return cls(storage.stream, storage.recent_weight, storage.weigh)
 
     def start(self, positions: Sequence[int]) -> None:
         """Forget all; facts after `positions` will be complete."""

@@ -21,6 +21,15 @@ class Fact(msgspec.Struct, kw_only=True, gc=False):
 
 F = TypeVar("F", bound=Fact)
 
+SHORT_BYTES = 640
+"""About how much memory a fact takes that has some short texts and numbers."""
+
+
+def short(_: Fact) -> int:
+    """The weight of a fact without long texts."""
+    return SHORT_BYTES
+
+
 Store = Callable[[Transaction, Sequence[F]], None]
 Load = Callable[[Transaction, int, int], Sequence[F]]
 
@@ -79,11 +88,11 @@ class Storage(Generic[F]):
     `load(transaction, after, upto)` gives the facts with numbers above `after` up to `upto`, both of one shard, in
     order. A stream that keeps only the newest fact of a key leaves out those that were replaced.
 
-    `weigh` and `recent_weight` say how much of the stream readers remember: by default so many facts.
+    Readers remember facts of together `recent_weight` bytes; `weigh` says about how many one takes.
     """
 
     stream: Stream[F]
     store: Store[F]
     load: Load[F]
-    weigh: Callable[[F], int] | None = None
-    recent_weight: int = 50_000
+    weigh: Callable[[F], int] = short
+    recent_weight: int = 8 * 1024 * 1024

@@ -20,7 +20,7 @@ from typing import Any
 
 from synapse_like import __version__
 from tests.bench import federation, growth, paths, plot
-from tests.bench.measuring import HEAD, Bench, Row
+from tests.bench.measuring import HEAD, LEAST_CPU_MS, Bench, Row
 from tests.kit import postgres, run_folder, synapse
 from tests.kit.peers import Peer
 from tests.kit.programs import find_postgres
@@ -127,7 +127,7 @@ def table(facts: dict[str, str], benches: dict[str, Bench], memory: dict[str, in
     if any(not row.is_measurable for pair in pairs(benches) for row in pair):
         lines += [
             "",
-            "No ratio where all operations together took less than 50 ms of CPU: the system counts in steps of 10.",
+            f"No ratio where all operations together took less than {LEAST_CPU_MS} ms of CPU.",
         ]
     if any(row.is_limited_by_generator for bench in benches.values() for row in bench.rows):
         lines += ["", "\\* The generator was busy for more than 80 % of a core: the server may be faster than this."]

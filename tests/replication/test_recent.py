@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from replication.numbers import pack
 from replication.recent import RecentFacts
+from replication.streams import short
 from tests.replication.notes import NOTES, Note
 
 SHARDS = 3
@@ -87,7 +88,7 @@ def test_nothing_is_forgotten_below_the_limit(sizes: list[int]) -> None:
 
 
 def test_a_question_from_before_the_start_goes_to_the_database() -> None:
-    recent: RecentFacts[Note] = RecentFacts(NOTES)
+    recent: RecentFacts[Note] = RecentFacts(NOTES, 10_000, short)
     recent.start([7, 0])
     assert recent.since("a", pack(0, 6)) is None
     assert recent.since("a", pack(0, 7)) == ()

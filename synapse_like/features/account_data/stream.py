@@ -1,6 +1,6 @@
 """The stream `account_data`: one fact per thing that is stored or deleted."""
 
-from replication.streams import Fact, Storage, Stream
+from replication.streams import SHORT_BYTES, Fact, Storage, Stream
 from synapse_like.features.account_data import sql
 from synapse_like.rooms.families import USER
 
@@ -25,6 +25,7 @@ def storage() -> Storage[AccountDataFact]:
         ACCOUNT_DATA,
         lambda txn, facts: sql.store(txn, [_row(fact) for fact in facts]),
         lambda txn, after, upto: [_fact(row) for row in sql.between(txn, after, upto)],
+        weigh=lambda fact: SHORT_BYTES + len(fact.content),
     )
 
 

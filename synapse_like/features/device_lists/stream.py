@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from replication.ports import Transaction
-from replication.streams import Fact, Storage, Stream
+from replication.streams import SHORT_BYTES, Fact, Storage, Stream
 from synapse_like.features.device_lists import sql
 from synapse_like.rooms.families import USER
 
@@ -34,6 +34,9 @@ DEVICE_LISTS: Stream[DeviceListFact] = Stream(
     "device_lists", USER, DeviceListFact, key="user_id", wakes=("user_id", "rooms")
 )
 SIGNED_USERS: Stream[SignedUsersFact] = Stream("signed_users", USER, SignedUsersFact, key="user_id")
+
+
+_ID_BYTES = 100
 
 
 def _store_changes(transaction: Transaction, facts: Sequence[DeviceListFact]) -> None:
@@ -77,6 +80,6 @@ def _load_signed(transaction: Transaction, after: int, upto: int) -> list[Signed
 
 
 STORAGES = (
-    Storage(DEVICE_LISTS, _store_changes, _load_changes),
-    Storage(SIGNED_USERS, _store_signed, _load_signed),
+    Storage(DEVICE_LISTS, _store_changes, _load_changes, weigh=lambda fact: SHORT_BYTES + _ID_BYTES * len(fact.rooms)),
+    Storage(SIGNED_USERS, _store_signed, _load_signed, weigh=lambda fact: SHORT_BYTES + _ID_BYTES * len(fact.signed)),
 )

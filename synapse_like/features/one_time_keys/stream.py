@@ -5,7 +5,7 @@ transaction of the log of their owner, so that neither two requests nor two proc
 from collections.abc import Sequence
 
 from replication.ports import Transaction
-from replication.streams import Storage, Stream
+from replication.streams import SHORT_BYTES, Storage, Stream
 from synapse_like.features.one_time_keys import sql
 from synapse_like.features.one_time_keys.facts import Key, OneTimeKeysFact, Stock
 from synapse_like.features.one_time_keys.sql import Device, Wanted
@@ -65,4 +65,8 @@ def _load(transaction: Transaction, after: int, upto: int) -> list[OneTimeKeysFa
     ]
 
 
-STORAGE = Storage(ONE_TIME_KEYS, _store, _load)
+def _weight(fact: OneTimeKeysFact) -> int:
+    return SHORT_BYTES + (len(fact.taken.json) if fact.taken else 0)
+
+
+STORAGE = Storage(ONE_TIME_KEYS, _store, _load, weigh=_weight)

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from replication.ports import Transaction
-from replication.streams import Fact, Storage, Stream
+from replication.streams import SHORT_BYTES, Fact, Storage, Stream
 from synapse_like.features.profile import sql
 from synapse_like.rooms.families import USER
 
@@ -50,7 +50,12 @@ PROFILES = Stream("profiles", USER, ProfileFact, key="user_id")
 
 def storage() -> Storage[ProfileFact]:
     """How the facts are stored: the newest of each user, and what is intended."""
-    return Storage(PROFILES, _store, lambda txn, after, upto: [fact_of(row) for row in sql.between(txn, after, upto)])
+    return Storage(
+        PROFILES,
+        _store,
+        lambda txn, after, upto: [fact_of(row) for row in sql.between(txn, after, upto)],
+        weigh=lambda fact: SHORT_BYTES + len(fact.fields),
+    )
 
 
 def fact_of(row: sql.Stored) -> ProfileFact:

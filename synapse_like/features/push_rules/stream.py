@@ -2,7 +2,7 @@
 
 import orjson
 
-from replication.streams import Fact, Storage, Stream
+from replication.streams import SHORT_BYTES, Fact, Storage, Stream
 from synapse_like.features.push_rules import sql
 from synapse_like.matrix.push_rules import Ruleset
 from synapse_like.rooms.families import USER
@@ -41,4 +41,5 @@ def storage() -> Storage[PushRulesFact]:
             PushRulesFact(user_id=user_id, number=number, rules=rules)
             for user_id, number, rules in sql.between(txn, after, upto)
         ],
+        weigh=lambda fact: SHORT_BYTES + len(fact.rules),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from replication.ports import Transaction
-from replication.streams import Storage, Stream
+from replication.streams import SHORT_BYTES, Storage, Stream
 from synapse_like.features.to_device import sql
 from synapse_like.features.to_device.facts import AlreadyDelivered, ToDeviceFact
 from synapse_like.rooms.families import USER
@@ -34,7 +34,7 @@ def _load(transaction: Transaction, after: int, upto: int) -> list[ToDeviceFact]
 
 
 def _weight(fact: ToDeviceFact) -> int:
-    return len(fact.json) + 200
+    return SHORT_BYTES + len(fact.json)
 
 
 STORAGE = Storage(TO_DEVICE, _store, _load, weigh=_weight, recent_weight=_RECENT_BYTES)
