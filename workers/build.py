@@ -53,7 +53,11 @@ def build_kit(config: Config, reactor: Any) -> Kit:
         config=config,
         clock=clock,
         randomness=Randomness(),
-        database=Database(open_engine(database.name, database.arguments), reactor, readers=_readers(config)),
+        database=Database(
+            open_engine(database.name, database.arguments, prepares=database.prepare_statements),
+            reactor,
+            readers=_readers(config),
+        ),
         limiter=RateLimiter(clock),
         server_name=config[ServerConfig].server_name,
         network=build_network(reactor, clock, config[OutgoingConfig], meters=partial(OutgoingMetrics, metrics)),

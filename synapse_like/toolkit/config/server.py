@@ -118,6 +118,11 @@ class Database:
     )
     txn_limit: int = option(0, "Open a connection anew after so many transactions; 0 means never.")
     allow_unsafe_locale: bool = option(False, "Accept a PostgreSQL database whose collation is not C.")
+    prepare_statements: bool = option(
+        True,
+        "Let sessions of PostgreSQL keep the plans of statements; false behind a pooler that gives every transaction "
+        "another session (pgbouncer's transaction mode).",
+    )
 
     @property
     def arguments(self) -> dict[str, Any]:

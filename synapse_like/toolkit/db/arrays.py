@@ -7,27 +7,31 @@ from collections.abc import Callable, Sequence
 from types import NoneType
 from typing import Any
 
-Columns = tuple[tuple[str, ...], list[str]]
-"""The type of each column's array, and its text."""
+Columns = tuple[tuple[str | None, ...], list[str]]
+"""The type of each column's array, None where all is NULL, and the texts of those that have a type."""
 
 
 def columns_of(rows: Sequence[Sequence[Any]]) -> Columns | None:
-    """The columns of rows; None if one of them is nothing but NULL, or is not of strings, integers or floats alone.
+    """The columns of rows; None if one of them is not of strings, integers or floats alone, or if all is NULL.
 
     Raises ValueError for a string that PostgreSQL cannot hold.
     """
-    types, texts = [], []
+    types: list[str | None] = []
+    texts = []
     for column in zip(*rows, strict=True):
         kinds = set(map(type, column))
         has_null = NoneType in kinds
         kinds.discard(NoneType)
+        if not kinds:
+            types.append(None)
+            continue
         form = _FORMS.get(kinds.pop()) if len(kinds) == 1 else None
         if form is None:
             return None
         name, write = form
         types.append(name)
         texts.append(_with_null(column, write) if has_null else "{" + write(column) + "}")
-    return tuple(types), texts
+    return (tuple(types), texts) if texts else None
 
 
 def _with_null(column: Sequence[Any], write: Callable[[Sequence[Any]], str]) -> str:

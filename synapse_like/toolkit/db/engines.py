@@ -9,8 +9,10 @@ from synapse_like.toolkit.db.sqlite import SqliteEngine
 from synapse_like.toolkit.db.transaction import Engine
 
 
-def open_engine(name: str, arguments: Mapping[str, Any]) -> Engine:
+def open_engine(name: str, arguments: Mapping[str, Any], *, prepares: bool = True) -> Engine:
     """The engine called `name` ("sqlite3" or "psycopg2", as in `database.name`), with its `args`.
+
+    `prepares`: whether sessions of PostgreSQL keep the plans of statements.
 
     Raises DatabaseUnavailable when the driver is missing or the file is taken.
     """
@@ -22,4 +24,4 @@ def open_engine(name: str, arguments: Mapping[str, Any]) -> Engine:
         raise DatabaseUnavailable(
             "PostgreSQL needs the module psycopg2: install the extra, pip install 'synapse-like[postgres]'"
         ) from error
-    return cast(Engine, module.PostgresEngine(arguments))
+    return cast(Engine, module.PostgresEngine(arguments, prepares=prepares))

@@ -15,17 +15,23 @@ from synapse_like.toolkit.db.errors import (
     Repeatable,
     Unstorable,
 )
-from synapse_like.toolkit.db.sqltext import arrays_for_postgres, for_postgres, rows_for_postgres
+from synapse_like.toolkit.db.prepared import Prepared, can_be_prepared, type_of
+from synapse_like.toolkit.db.sqltext import (
+    arrays_for_postgres,
+    for_postgres,
+    numbered_for_postgres,
+    rows_for_postgres,
+)
 from synapse_like.toolkit.db.transaction import Observer, Row
 
 # Serialisation failure, dead lock, lock timeout; the server stopped, or ended our session or transaction.
 _REPEATABLE_CODES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
+# A prepared statement that the session does not know (any more), or whose tables have got other columns.
+_OTHER_SESSION_CODES = {"26000", "42P05", "0A000"}
 _UNSTORABLE_CODES = {"22003", "22021", "22P05"}
 _POOL_KEYS = {"cp_min", "cp_max", "cp_reconnect", "cp_noisy", "cp_openfun"}
 _IDLE = psycopg2.extensions.TRANSACTION_STATUS_IDLE
 _PAGE_ROWS = 1000
-_ARRAYS_FROM_ROWS = 8
-"""From so many rows on PostgreSQL is quicker to read arrays than a list of VALUES."""
 _KEEPALIVES = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 """Who waits for an answer of a machine that is gone notices within about ten seconds."""
 _WRITER_SETTINGS = (
@@ -39,7 +45,8 @@ class PostgresEngine:
     name = "postgresql"
     has_one_writer = False
 
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, arguments: Mapping[str, Any], *, prepares: bool = True) -> None:
+        self._prepares = prepares
         self._arguments = {key: value for key, value in arguments.items() if key not in _POOL_KEYS}
         self._arguments.setdefault("application_name", "synapse-like")
         self._arguments.setdefault("connect_timeout", 10)
@@ -56,7 +63,7 @@ class PostgresEngine:
         except psycopg2.Error as error:
             raise DatabaseUnavailable(f"cannot connect to PostgreSQL: {error}") from error
         raw.autocommit = True
-        return PostgresConnection(raw, observer)
+        return PostgresConnection(raw, observer, Prepared() if self._prepares else None)
 
     def close(self) -> None:
         """Nothing is held besides connections."""
@@ -65,14 +72,15 @@ class PostgresEngine:
 class PostgresConnection:
     """One psycopg2 connection in autocommit mode; we say BEGIN and COMMIT ourselves."""
 
-    def __init__(self, raw: "psycopg2.extensions.connection", observer: Observer) -> None:
+    def __init__(self, raw: "psycopg2.extensions.connection", observer: Observer, prepared: Prepared | None) -> None:
         self._raw = raw
         self._observer = observer
+        self._prepared = prepared
 
     def begin(self, *, is_read_only: bool) -> "PostgresTransaction":
         """BEGIN travels with the first statement, to save a round trip."""
         start = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " if is_read_only else b"BEGIN; "
-        return PostgresTransaction(self._raw, self._observer, start)
+        return PostgresTransaction(self._raw, self._observer, self._prepared, start)
 
     def close(self) -> None:
         """Close; what is open is rolled back by the server."""
@@ -87,8 +95,11 @@ class PostgresTransaction:
 
     engine_name = PostgresEngine.name
 
-    def __init__(self, raw: "psycopg2.extensions.connection", observer: Observer, start: bytes) -> None:
+    def __init__(
+        self, raw: "psycopg2.extensions.connection", observer: Observer, prepared: Prepared | None, start: bytes
+    ) -> None:
         self._raw = raw
+        self._prepared = prepared
         self._cursor = raw.cursor()
         self._observer = observer
         self._ahead = start
@@ -142,6 +153,7 @@ class PostgresTransaction:
             return
         try:
             self._cursor.execute(self._ahead + b"COMMIT")
+            self._took_plans()
         except psycopg2.Error as error:
             translated = _translated(error, "COMMIT")
             if self._is_outcome_unknown(error):
@@ -150,6 +162,10 @@ class PostgresTransaction:
 
     def rollback(self) -> bool:
         """Forget everything since BEGIN; a broken connection has already forgotten."""
+        if self._prepared is not None:
+            self._prepared.failed()
+            if not self._prepared.is_sound:
+                return False
         if self._raw.info.transaction_status == _IDLE:
             return not self._raw.closed
         try:
@@ -171,12 +187,18 @@ class PostgresTransaction:
         text, lists = for_postgres(sql)
         for name in lists:
             values[name] = list(values[name])
-        self._send(sql, self._written(text, values))
+        if self._prepared is None or not can_be_prepared(sql):
+            self._send(sql, self._written(text, values))
+            return
+        numbered, names = numbered_for_postgres(sql)
+        ordered = [values[name] for name in names]
+        self._send(sql, self._prepared.call(numbered, tuple(map(type_of, ordered)), ordered, self._written))
 
     def _send(self, sql: str, written: bytes) -> None:
         self._observer(sql)
         try:
             self._cursor.execute(self._ahead + written)
+            self._took_plans()
         except psycopg2.Error as error:
             self._has_failed = True
             raise _translated(error, sql) from error
@@ -188,13 +210,18 @@ class PostgresTransaction:
     def _page(self, sql: str, rows: Sequence[Sequence[Any]]) -> bytes:
         """A statement with some rows in it."""
         try:
-            columns = columns_of(rows) if len(rows) >= _ARRAYS_FROM_ROWS else None
+            columns = columns_of(rows) if self._prepared is not None else None
         except ValueError as error:
             raise self._unstorable(error) from error
-        if columns is None:
+        if columns is None or self._prepared is None:
             values = [value for row in rows for value in row]
             return self._written(rows_for_postgres(sql, len(rows[0]), len(rows)), values)
-        return self._written(arrays_for_postgres(sql, columns[0]), columns[1])
+        types = tuple(each for each in columns[0] if each is not None)
+        return self._prepared.call(arrays_for_postgres(sql, columns[0]), types, columns[1], self._written)
+
+    def _took_plans(self) -> None:
+        if self._prepared is not None:
+            self._prepared.succeeded()
 
     def _written(self, text: str, values: Mapping[str, Any] | Sequence[Any]) -> bytes:
         """A statement with its values in it."""
@@ -219,7 +246,7 @@ def _is_refusal(error: psycopg2.Error) -> bool:
 def _translated(error: psycopg2.Error, sql: str) -> DatabaseError:
     if isinstance(error, psycopg2.IntegrityError):
         return IntegrityViolated(str(error).strip())
-    if error.pgcode in _REPEATABLE_CODES:
+    if error.pgcode in _REPEATABLE_CODES or error.pgcode in _OTHER_SESSION_CODES:
         return Repeatable(str(error).strip())
     if isinstance(error, psycopg2.InterfaceError) or (
         isinstance(error, psycopg2.OperationalError) and error.pgcode is None

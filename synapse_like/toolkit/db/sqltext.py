@@ -41,6 +41,20 @@ def for_postgres(sql: str) -> tuple[str, frozenset[str]]:
     return _filled(text, POSTGRES_NOW_MS, _POSTGRES_PID), lists
 
 
+@lru_cache(maxsize=4096)
+def numbered_for_postgres(sql: str) -> tuple[str, tuple[str, ...]]:
+    """The text for PREPARE, with `$1` and so on, and the names of those parameters."""
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        if found[1] not in names:
+            names.append(found[1])
+        return f"${names.index(found[1]) + 1}"
+
+    text = _IN_LIST.sub(r"= ANY(:\1)", _NOT_IN_LIST.sub(r"<> ALL(:\1)", sql))
+    return _filled(_PARAMETER.sub(number, text), POSTGRES_NOW_MS, _POSTGRES_PID), tuple(names)
+
+
 @lru_cache(maxsize=1024)
 def rows_for_sqlite(sql: str, width: int, count: int) -> str:
     """`VALUES :rows` written out as `VALUES (?, ?), (?, ?), ...`."""
@@ -54,11 +68,13 @@ def rows_for_postgres(sql: str, width: int, count: int) -> str:
 
 
 @lru_cache(maxsize=1024)
-def arrays_for_postgres(sql: str, types: tuple[str, ...]) -> str:
-    """`VALUES :rows` as a query over arrays, one a column, of these types."""
-    arrays = ", ".join(f"%s::{each}" for each in types)
-    text = sql.replace("%", "%%").replace(ROWS, f"SELECT * FROM unnest({arrays})")
-    return _filled(text, POSTGRES_NOW_MS, _POSTGRES_PID)
+def arrays_for_postgres(sql: str, types: tuple[str | None, ...]) -> str:
+    """`VALUES :rows` as a query over arrays `$1`, `$2` ... of these types, one a column; None is a column of NULLs."""
+    names = [f"c{at}" for at, each in enumerate(types) if each is not None]
+    columns = ", ".join("NULL" if each is None else f"c{at}" for at, each in enumerate(types))
+    arrays = ", ".join(f"${at}" for at in range(1, len(names) + 1))
+    rows = f"SELECT {columns} FROM unnest({arrays}) AS u({', '.join(names)})"
+    return _filled(sql.replace(ROWS, rows), POSTGRES_NOW_MS, _POSTGRES_PID)
 
 
 def _values(mark: str, width: int, count: int) -> str:

@@ -12,6 +12,7 @@ from synapse_like.toolkit.db.sqltext import (
     arrays_for_postgres,
     for_postgres,
     for_sqlite,
+    numbered_for_postgres,
     rows_for_postgres,
     rows_for_sqlite,
 )
@@ -49,8 +50,16 @@ def test_rows_for_postgresql() -> None:
     assert rows_for_postgres(sql, 2, 2) == (
         "INSERT INTO t (a, b) VALUES (%s, %s), (%s, %s) ON CONFLICT (a) DO UPDATE SET b = 'x%%'"
     )
-    assert arrays_for_postgres(sql, ("bigint[]", "text[]")) == (
-        "INSERT INTO t (a, b) SELECT * FROM unnest(%s::bigint[], %s::text[]) ON CONFLICT (a) DO UPDATE SET b = 'x%%'"
+    assert arrays_for_postgres(sql, ("bigint[]", None, "text[]")) == (
+        "INSERT INTO t (a, b) SELECT c0, NULL, c2 FROM unnest($1, $2) AS u(c0, c2) "
+        "ON CONFLICT (a) DO UPDATE SET b = 'x%'"
+    )
+
+
+def test_parameters_with_numbers() -> None:
+    assert numbered_for_postgres("SELECT :b, 'x%' WHERE a IN :ids AND b NOT IN :b AND c = :b") == (
+        "SELECT $1, 'x%' WHERE a = ANY($2) AND b <> ALL($1) AND c = $1",
+        ("b", "ids"),
     )
 
 
