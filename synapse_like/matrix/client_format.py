@@ -53,6 +53,10 @@ class ClientJSON:
         """Everything but `unsigned`, without the closing brace."""
         return self.sync + self._room_id
 
+    def open_ends(self) -> tuple[bytes, int, bytes]:
+        """The event with its room up to the age, when it was sent (ms), and what follows the age for everybody."""
+        return self.room + b',"unsigned":{"age":', self._sent_ms, self._replaces_state + self._prev_content
+
     def splice(
         self,
         now_ms: int,

@@ -12,6 +12,7 @@ from synapse_like.rooms.sql import state_history as sql
 from synapse_like.rooms.sql.state_history import NEWEST_VERSION, Part, Point
 from synapse_like.rooms.timeline import whole_event
 from synapse_like.toolkit.db import Transaction
+from synapse_like.toolkit.db.transaction import Row
 
 StateKey = tuple[str, str]
 StateMap = dict[StateKey, str]
@@ -41,8 +42,15 @@ def events_at(
     peek: Peek = no_memory,
 ) -> list[StoredEvent]:
     """The events of a state, in no order. `upto`: as of that number of the room's log, if it is before `ref`."""
+    return known_or_read(transaction, rows_at(transaction, room_nid, ref, part, upto=upto), peek)
+
+
+def rows_at(
+    transaction: Transaction, room_nid: int, ref: StateRef, part: Part = _EVERYTHING, *, upto: int | None = None
+) -> list[Row]:
+    """The events of a state as rows for `event_store.known_or_read`."""
     point = Point(room_nid, ref.branch, ref.version, *(() if upto is None else (upto,)))
-    return known_or_read(transaction, sql.events(transaction, point, part), peek)
+    return sql.events(transaction, point, part)
 
 
 def state_after(

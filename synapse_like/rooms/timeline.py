@@ -55,6 +55,8 @@ class View:
     """How far the view goes."""
     version: int
     """The trunk's version that ends it."""
+    stamp: tuple[int | None, ...]
+    """Differs when the current state has changed, or an event of the room was redacted."""
 
     @property
     def state_ref(self) -> StateRef:
@@ -82,22 +84,22 @@ def view_of(transaction: Transaction, user_id: str, room_id: str, *, allows_depa
     members: list[tuple[int, Place]] = []
     is_forgotten = False
     rows = sql.view(transaction, user_id, room_id)
-    for _, _, kind, version, number, depth, text, forgotten in rows:
+    for _, _, kind, version, number, depth, text, forgotten, *_ in rows:
         is_visibility = kind == VISIBILITY_KEY[0]
         _append(past.visibility if is_visibility else past.membership, version, text, kind)
         if not is_visibility:
             members.append((version, Place(depth or 0, number + 1)))
             is_forgotten = bool(forgotten)
     if rows:
-        room_nid, shard = rows[0][:2]
+        room_nid, shard, stamp = rows[0][0], rows[0][1], rows[0][8:]
         memberships = past.membership.values
         if memberships and memberships[-1] == "join":
-            return View(room_nid, shard, past, Right.JOINED, Bound(END), NEWEST_VERSION)
+            return View(room_nid, shard, past, Right.JOINED, Bound(END), NEWEST_VERSION, stamp)
         if "join" in memberships and allows_departed and not is_forgotten:
             version, place = members[_last(memberships, "join") + 1]
-            return View(room_nid, shard, past, Right.DEPARTED, Bound(place, place.number - 1), version)
+            return View(room_nid, shard, past, Right.DEPARTED, Bound(place, place.number - 1), version, stamp)
         if _visibility_now(past) is Visibility.WORLD_READABLE:
-            return View(room_nid, shard, past, Right.PEEKING, Bound(END), NEWEST_VERSION)
+            return View(room_nid, shard, past, Right.PEEKING, Bound(END), NEWEST_VERSION, stamp)
     raise Forbidden("You are not in this room, and it is not open to everybody")
 
 

@@ -5,6 +5,7 @@ Who has left sees the state at the departure; everybody sees that of a world-rea
 
 from synapse_like.features.history import TimelineTokens
 from synapse_like.features.room_state.api import MembersApi, StateApi
+from synapse_like.features.room_state.known_states import KnownStates
 from synapse_like.features.room_state.logic import RoomStates
 from synapse_like.rooms.front import Rooms
 from synapse_like.toolkit.feature import Built, Feature, Kit
@@ -14,8 +15,13 @@ __all__ = ["FEATURE", "RoomStates"]
 
 def build(kit: Kit, rooms: Rooms, tokens: TimelineTokens) -> Built:
     """The endpoints."""
-    states = RoomStates(kit.database, kit.clock, rooms.events)
-    return Built(fronts=[states], apis=[StateApi(states), MembersApi(states, tokens, rooms.memberships)])
+    known = KnownStates()
+    states = RoomStates(kit.database, kit.clock, rooms.events, known)
+    return Built(
+        fronts=[states],
+        apis=[StateApi(states), MembersApi(states, tokens, rooms.memberships)],
+        caches={"known_states": known},
+    )
 
 
 FEATURE = Feature(name="room_state", build=build, package=__name__, apis=(StateApi, MembersApi))

@@ -21,9 +21,9 @@ class StateApi:
         self._states = states
 
     @endpoint("GET", client("/rooms/{room_id}/state"), auth=Auth.GUEST, balance=Balance.ROOM, is_cancellable=True)
-    async def state(self, request: Request[Any]) -> list[Raw]:
+    async def state(self, request: Request[Any]) -> Raw:
         """All of it."""
-        return list(map(Raw, await self._states.state(request.requester, request.params["room_id"])))
+        return Raw(await self._states.state(request.requester, request.params["room_id"]))
 
     @endpoint(
         "GET",
@@ -59,7 +59,7 @@ class MembersApi:
             at=self._tokens.read("at", query.get("at")),
         )
         events = await self._states.members(request.requester, request.params["room_id"], question)
-        return {"chunk": list(map(Raw, events))}
+        return {"chunk": Raw(events)}
 
     @endpoint("GET", client("/rooms/{room_id}/joined_members"), auth=Auth.GUEST, balance=Balance.ROOM)
     async def joined_members(self, request: Request[Any]) -> dict[str, Any]:

@@ -21,12 +21,16 @@ _OWN = """LEFT JOIN event_transactions y ON y.room_nid = e.room_nid AND y.receiv
     AND y.event_id = e.event_id AND y.user_id = :user_id AND y.device_id = :device_id"""
 
 _VIEW = """
-    SELECT r.room_nid, r.shard, k.type, t.version, t.number, e.depth, e.json, m.is_forgotten FROM rooms r
+    SELECT r.room_nid, r.shard, k.type, t.version, t.number, e.depth, e.json, m.is_forgotten, h.trunk_version,
+        (SELECT max(x.number) FROM redactions x WHERE x.room_nid = r.room_nid),
+        (SELECT min(x.number) FROM redactions x WHERE x.room_nid = r.room_nid)
+    FROM rooms r
     JOIN state_keys k ON (k.type = 'm.room.history_visibility' AND k.state_key = '')
         OR (k.type = 'm.room.member' AND k.state_key = :user_id)
     JOIN state_trunk t ON t.room_nid = r.room_nid AND t.key_nid = k.key_nid
     LEFT JOIN events e ON e.event_nid = t.event_nid
     LEFT JOIN members m ON m.room_nid = r.room_nid AND m.user_nid = k.key_nid
+    LEFT JOIN room_heads h ON h.room_nid = r.room_nid
     WHERE r.room_id = :room_id ORDER BY t.version
 """
 _ROOM_OF_EVENT = "SELECT r.room_id FROM events e JOIN rooms r ON r.room_nid = e.room_nid WHERE e.event_id = :event_id"
@@ -100,7 +104,8 @@ class Span:
 
 def view(transaction: Transaction, user_id: str, room_id: str) -> list[Row]:
     """What visibility and a user's membership were along the trunk: (room, shard, type, version, number, depth, json,
-    whether forgotten); nothing for an unknown room.
+    whether forgotten, the trunk's newest version, the last number of a redaction, the first); nothing for an unknown
+    room.
     """
     return transaction.all(_VIEW, user_id=user_id, room_id=room_id)
 
