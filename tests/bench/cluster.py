@@ -9,66 +9,17 @@ import argparse
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench.cpu import cpu_seconds, descendants, resident_bytes
-from tests.bench.measuring import HEAD, Bench
+from tests.bench.measuring import HEAD
 from tests.bench.paths import SCENARIOS
+from tests.bench.processes import ProcessesBench
 from tests.kit import postgres, run_folder
-from tests.kit.cluster import PROXY, Cluster
+from tests.kit.cluster import Cluster
 
 DEFAULT = ("send-rooms", "send-room", "create", "sync", "fan-out")
-
-
-@dataclass
-class ClusterBench(Bench):
-    """A running cluster. `entry` is the port that the load goes to instead of the proxy's."""
-
-    entry: int | None = None
-    kinds: dict[str, list[str]] = field(default_factory=dict)
-
-    @property
-    def cluster(self) -> Cluster:
-        """The cluster."""
-        assert isinstance(self.server, Cluster)
-        return self.server
-
-    @property
-    def port(self) -> int:
-        """Where the load goes."""
-        return self.cluster.port if self.entry is None else self.entry
-
-    @asynccontextmanager
-    async def measured(self, name: str, operations: int, latencies_ms: list[float]) -> AsyncIterator[None]:
-        """Measure what happens inside, also for each kind of process by itself."""
-        before = self._cpu_by_kind()
-        async with super().measured(name, operations, latencies_ms):
-            yield
-        per = 1000 / operations
-        spent = {kind: (after - before[kind]) * per for kind, after in self._cpu_by_kind().items()}
-        print("    " + "  ".join(f"{kind} {cpu_ms:.3f}" for kind, cpu_ms in spent.items() if cpu_ms >= 0.0005))
-
-    def _pids(self, kind: str) -> list[int]:
-        names = [PROXY] if kind == PROXY else self.cluster.names(kind)
-        return [pid for name in names for pid in descendants(self.cluster.pid_of(name))]
-
-    def _cpu_by_kind(self) -> dict[str, float]:
-        return {kind: cpu_seconds(self._pids(kind)) for kind in (*_kinds(self.cluster), PROXY)}
-
-    def _cpu(self) -> tuple[float, float]:
-        database = cpu_seconds(descendants(self.database_pid)) if self.database_pid else 0.0
-        return sum(cpu for kind, cpu in self._cpu_by_kind().items() if kind != PROXY), database
-
-    def memory_by_kind(self) -> dict[str, float]:
-        """MiB that the largest process of each kind has resident."""
-        return {
-            kind: max(resident_bytes(descendants(self.cluster.pid_of(name))) for name in self.cluster.names(kind))
-            / 2**20
-            for kind in _kinds(self.cluster)
-        }
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -93,7 +44,7 @@ def _measure(chosen: argparse.Namespace, counts: Mapping[str, int]) -> None:
     words = ", ".join(f"{number} {kind}" for kind, number in counts.items())
     print(f"\nPostgreSQL, bus {chosen.bus}, {os.cpu_count()} cores: main, {words}; CPU ms per operation")
     with _running(chosen.bus, counts) as cluster:
-        bench = ClusterBench(cluster, postgres.process_id(durable=True), scale=chosen.scale)
+        bench = ProcessesBench(cluster, postgres.process_id(durable=True), scale=chosen.scale)
         idle = "  ".join(f"{kind} {mib:.0f}" for kind, mib in bench.memory_by_kind().items())
         print(f"resident MiB of a process that does nothing: {idle}")
         print(HEAD)
@@ -109,7 +60,7 @@ def _measure_hop(chosen: argparse.Namespace) -> None:
         print(HEAD)
         for name in ("event_writer1", "client1"):
             entry = cluster.places[name].listen.port
-            bench = ClusterBench(cluster, postgres.process_id(durable=True), scale=chosen.scale, entry=entry)
+            bench = ProcessesBench(cluster, postgres.process_id(durable=True), scale=chosen.scale, entry=entry)
             bench.names = 100 + entry
             asyncio.run(SCENARIOS["send-rooms"](bench))
 
@@ -121,7 +72,3 @@ def _running(bus: str, counts: Mapping[str, int]) -> Iterator[Cluster]:
         cluster = Cluster(Path(folder), bus, counts, durable=True)
         with cluster:
             yield cluster
-
-
-def _kinds(cluster: Cluster) -> list[str]:
-    return list(dict.fromkeys(place.kind.name for place in cluster.places.values()))

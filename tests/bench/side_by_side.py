@@ -1,8 +1,12 @@
 """Synapse and this server, measured in turn by the same generator on the same PostgreSQL.
 
-PostgreSQL is durable (fsync and synchronous_commit on), presence is off, rate limits are checked but high. Both servers
-are one process each. Every scenario runs on one server and then on the other; the table gives, per operation, CPU of
-process and database, latency, throughput, and how many times cheaper one is than the other.
+PostgreSQL is durable (fsync and synchronous_commit on), presence is off, rate limits are checked but high. Every
+scenario runs on one server and then on the other; the table gives, per operation, CPU of server and database, latency,
+throughput, and how many times cheaper one is than the other.
+
+Both servers are one process each; with --workers each is four: main, one that writes events, one for /sync, one for
+other requests. HAProxy is in front, Redis between the processes. CPU and memory are then those of all processes of the
+server, without HAProxy and Redis; a line under each row says what each process spent, and those two.
 """
 
 import argparse
@@ -10,21 +14,19 @@ import asyncio
 import json
 import os
 import platform
-import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from synapse_like import __version__
-from tests.bench import federation, growth, paths, plot
+from tests.bench import contestants, federation, growth, paths, plot
+from tests.bench.contestants import OURS, THEIRS
 from tests.bench.measuring import HEAD, LEAST_CPU_MS, Bench, Row
-from tests.kit import postgres, run_folder, synapse
-from tests.kit.peers import Peer
+from tests.bench.processes import ProcessesBench
+from tests.kit import run_folder, synapse
 from tests.kit.programs import find_postgres
-from tests.kit.synapse import Synapse
 
 SCENARIOS: dict[str, Callable[[Bench], Coroutine[Any, Any, None]]] = {
     **paths.SCENARIOS,
@@ -36,25 +38,38 @@ SCENARIOS: dict[str, Callable[[Bench], Coroutine[Any, Any, None]]] = {
     "day": growth.mixed_day,
 }
 SCALES = {"quick": 0.05, "small": 0.2, "full": 1.0}
-OPTIONS: dict[str, Any] = {"presence": {"enabled": False}}
-OURS, THEIRS = "synapse-like", "Synapse"
+FEDERATED = ("inbound", "outbound")
+"""Scenarios between servers: the clusters that are compared have no workers for those."""
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the scenarios and write table, numbers and plot."""
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    names = scenarios(chosen.scenarios, chosen.workers)
+    if not names:
+        parser.error("no scenario is left")
     run_folder.create()
     try:
-        began = time.monotonic()
-        with _servers(chosen.scale or SCALES[chosen.size]) as benches:
-            for name in chosen.scenarios or SCENARIOS:
-                _run(name, benches)
-            memory = {title: bench.memory_bytes() for title, bench in benches.items()}
-            facts = _facts(benches[OURS].scale, time.monotonic() - began)
-        _write(chosen.output, facts, benches, memory)
+        _write(chosen.output, *measure(names, chosen.scale or SCALES[chosen.size], chosen.workers))
     finally:
         run_folder.remove()
     return 0
+
+
+def measure(
+    names: Sequence[str], scale: float, has_workers: bool = False
+) -> tuple[dict[str, str], dict[str, Bench], dict[str, int]]:
+    """Run scenarios: under which circumstances, what each server's bench has measured, and its memory in bytes.
+
+    Raises NotInstallable if there is no Synapse.
+    """
+    began = time.monotonic()
+    with contestants.running(scale, has_workers) as benches:
+        for name in names:
+            _run(name, benches)
+        memory = {title: bench.memory_bytes() for title, bench in benches.items()}
+        return _facts(benches, time.monotonic() - began), benches, memory
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,27 +77,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("scenarios", nargs="*", choices=[*SCENARIOS, []], help="which (all if none is named)")
     parser.add_argument("--size", choices=SCALES, default="quick", help="quick is some minutes, full is hours")
     parser.add_argument("--scale", type=float, help="a size between those")
+    parser.add_argument("--workers", action="store_true", help="clusters of four processes each, behind HAProxy")
     parser.add_argument("--output", type=Path, help="a folder for table.md, numbers.json, plot.svg and growth.svg")
     return parser
 
 
-@contextmanager
-def _servers(scale: float) -> Iterator[dict[str, Bench]]:
-    """Both servers, running, each with a database of its own in the same PostgreSQL."""
-    with tempfile.TemporaryDirectory() as folder:
-        benches: dict[str, Bench] = {}
-        try:
-            for title, kind in ((OURS, Peer), (THEIRS, Synapse)):
-                home = Path(folder) / title
-                home.mkdir()
-                dsn = postgres.create_database(durable=True)
-                server = kind(home, {"name": "psycopg2", "args": {**dsn, "cp_min": 5, "cp_max": 8}}, OPTIONS)
-                server.start()
-                benches[title] = Bench(server, postgres.process_id(durable=True), dsn, scale)
-            yield benches
-        finally:
-            for bench in benches.values():
-                bench.server.stop()
+def scenarios(chosen: Sequence[str], has_workers: bool) -> list[str]:
+    """The names of those to run; says which of them are left out, and why."""
+    names = list(chosen or SCENARIOS)
+    left_out = [name for name in names if has_workers and name in FEDERATED]
+    if left_out:
+        print(f"left out: {', '.join(left_out)}. Nothing is measured between servers with --workers.")
+    return [name for name in names if name not in left_out]
 
 
 def _run(name: str, benches: dict[str, Bench]) -> None:
@@ -96,8 +102,10 @@ def _run(name: str, benches: dict[str, Bench]) -> None:
             print(f"   not done: {type(error).__name__}: {str(error)[:200]}", flush=True)
 
 
-def _facts(scale: float, seconds: float) -> dict[str, str]:
+def _facts(benches: dict[str, Bench], seconds: float) -> dict[str, str]:
+    processes = contestants.processes(benches)
     return {
+        **({"with workers:": processes} if processes else {}),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         OURS: __version__,
         THEIRS: synapse.version(),
@@ -105,7 +113,7 @@ def _facts(scale: float, seconds: float) -> dict[str, str]:
         "Python": platform.python_version(),
         "cores": str(os.cpu_count()),
         "load of the machine at the end": f"{os.getloadavg()[0]:.1f}",
-        "scale": f"{scale:g}",
+        "scale": f"{benches[OURS].scale:g}",
         "minutes": f"{seconds / 60:.1f}",
     }
 
@@ -164,6 +172,7 @@ def _write(folder: Path | None, facts: dict[str, str], benches: dict[str, Bench]
             "rows": [row.plain() for row in bench.rows],
             "bytes": bench.bytes_by_name,
             "memory_bytes": memory[title],
+            "by_process": bench.spent if isinstance(bench, ProcessesBench) else {},
         }
         for title, bench in benches.items()
     }

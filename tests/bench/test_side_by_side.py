@@ -1,13 +1,17 @@
-"""The table and the plot of the comparison say what was measured. The measuring itself needs both servers."""
+"""The table and the plot of the comparison say what was measured; and two clusters are, if only by a few messages."""
 
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pytest
+
 from tests.bench import side_by_side
+from tests.bench.contestants import OURS, THEIRS
 from tests.bench.measuring import Bench, Row
 from tests.bench.plot import growth, ratios
-from tests.bench.side_by_side import OURS, THEIRS
+from tests.bench.processes import ProcessesBench
 from tests.kit.server import Server
+from tests.kit.synapse import NotInstallable
 
 
 def _row(name: str, cpu_ms: float, generator_share: float = 0.1, operations: int = 1000) -> Row:
@@ -56,3 +60,29 @@ def test_growth_is_drawn_as_a_curve_for_each_server() -> None:
     assert heights[1][0] > heights[1][1], "what costs more stands higher"
     assert {"send, by members", "10", "1,000"} <= {each.text for each in drawing.iter()}
     assert growth([], (OURS, THEIRS)).startswith("<svg")
+
+
+def test_scenarios_between_servers_are_left_out_with_workers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert side_by_side.scenarios(["create", "inbound"], has_workers=True) == ["create"]
+    assert "left out: inbound." in capsys.readouterr().out
+    assert side_by_side.scenarios(["create", "inbound"], has_workers=False) == ["create", "inbound"]
+    assert set(side_by_side.scenarios([], has_workers=True)) == set(side_by_side.SCENARIOS) - {"inbound", "outbound"}
+
+
+@pytest.mark.timeout(300)  # the first of these tests may have to install Synapse
+def test_clusters_are_compared_and_their_workers_do_the_work() -> None:
+    try:
+        facts, benches, memory = side_by_side.measure(["send-serial"], 0.05, has_workers=True)
+    except NotInstallable as reason:
+        pytest.skip(str(reason))
+    text = side_by_side.table(facts, benches, memory)
+    assert text.startswith(
+        "with workers: 4 processes of synapse-like (main + event_writer1 + sync1 + client1), 4 process"
+    )
+    assert "| send, one after the other | " in text
+    for title, workers in ((OURS, ("event_writer",)), (THEIRS, ("event_persister", "client"))):
+        bench = benches[title]
+        assert isinstance(bench, ProcessesBench)
+        spent = bench.spent["send, one after the other"]
+        assert all(spent[name] > spent["main"] for name in workers), spent
+        assert memory[title] > 4 * 2**20

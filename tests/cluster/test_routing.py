@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from synapse_like.rooms.families import ROOM, fresh_shard
-from tests.kit.cluster import PROXY, Cluster
+from tests.kit.cluster import Cluster
+from tests.kit.processes import PROXY
 from tests.kit.server import watched
 from tests.workers.routes.corpus import corpus
 from tests.workers.supervisor.running import eventually

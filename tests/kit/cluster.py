@@ -5,14 +5,11 @@ TCP. One process can be killed, stopped or started by its name; nothing starts i
 """
 
 import csv
-import os
-import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -21,9 +18,10 @@ from typing import Any
 import pytest
 
 from synapse_like.toolkit.db.errors import DatabaseError
-from tests.kit import dies_with_parent, ports, postgres, proxies, redis
+from tests.kit import ports, postgres, proxies, redis
 from tests.kit.client import Client
-from tests.kit.server import ROOT, START_TIMEOUT_SECONDS, STOP_TIMEOUT_SECONDS, Server, watched
+from tests.kit.processes import PROXY, ManyProcesses
+from tests.kit.server import START_TIMEOUT_SECONDS, Server, watched
 from workers.kinds import KINDS, MAIN
 from workers.routes.command import render
 from workers.routes.owners import OwnersMap, empty_map
@@ -35,10 +33,9 @@ from workers.supervisor.supervisor import TELL_SECONDS
 BUSES = ("redis", "tcp")
 PROCESSES: Mapping[str, int] = {"event_writer": 2, "sync": 2, "client": 2}
 LEASE = "3s"
-PROXY = "proxy"
 
 
-class Cluster(Server):
+class Cluster(ManyProcesses):
     """One server of many processes. `places` are its processes by name; each has a log of its own in the folder."""
 
     def __init__(
@@ -55,7 +52,6 @@ class Cluster(Server):
             more["redis"] = {"enabled": True, "path": redis.start().path}
         super().__init__(folder, {"name": "psycopg2", "args": arguments}, more)
         self.places: dict[str, Place] = {}
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._telling: threading.Thread | None = None
         for kind in KINDS:
             for number in range(1, (1 if kind is MAIN else counts.get(kind.name, 0)) + 1):
@@ -64,43 +60,34 @@ class Cluster(Server):
         owners = Owners(folder / "owners.map", folder / "proxy.sock")
         self._proxy_commands = owners.commands
         owners.path.write_text(empty_map())
-        self._owners = OwnersMap(
-            {key: value for key, value in arguments.items() if not key.startswith("cp_")}, owners.path, owners.commands
-        )
+        self.dsn = {key: value for key, value in arguments.items() if not key.startswith("cp_")}
+        self._owners = OwnersMap(self.dsn, owners.path, owners.commands)
         listen = [Address(LOOPBACK, self.port)]
         text = render("haproxy", upstreams_of(list(self.places.values())), listen, owners=owners)
         (folder / "haproxy.cfg").write_text(text)
 
-    def names(self, kind: str) -> list[str]:
-        """The names of the processes of a kind."""
-        return [name for name, place in self.places.items() if place.kind.name == kind]
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds that have processes."""
+        return list(dict.fromkeys(place.kind.name for place in self.places.values()))
 
-    def launch(self) -> None:
-        """Start what does not run, and return at once."""
-        for name in (*self.places, PROXY):
-            if name not in self._running:
-                self.launch_one(name)
+    def names(self, kind: str | None = None) -> list[str]:
+        """The names of the processes of a kind, or of all kinds."""
+        return [name for name, place in self.places.items() if kind in (None, place.kind.name)]
 
-    def launch_one(self, name: str) -> None:
-        """Start one process, and return at once."""
+    def command_of(self, name: str) -> list[str]:
+        """The command that runs a process, or the proxy."""
         if name == PROXY:
-            command = [proxies.find_haproxy(), "-db", "-f", str(self.folder / "haproxy.cfg")]
-        else:
-            config = str(self.folder / "homeserver.yaml")
-            command = self.places[name].command([sys.executable, "-m", "workers"], [config])
-        wrapper = [sys.executable, dies_with_parent.__file__, str(os.getpid())]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._running[name] = subprocess.Popen(
-                [*wrapper, *command], cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            return [proxies.find_haproxy(), "-db", "-f", str(self.folder / "haproxy.cfg")]
+        config = str(self.folder / "homeserver.yaml")
+        return self.places[name].command([sys.executable, "-m", "workers"], [config])
 
     def start(self) -> None:
         """Start what does not run; returns when every process is ready. RuntimeError shows the logs."""
         self.launch()
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while waiting := [name for name in self.places if not self.is_ready(name)]:
-            dead = [name for name in self._running if self._running[name].poll() is not None]
+            dead = self.dead()
             if dead or time.monotonic() > deadline:
                 text = self.log_text()
                 self.kill9()
@@ -117,14 +104,6 @@ class Cluster(Server):
         """Whether a process wants requests."""
         return _status(Client(f"http://{self.places[name].listen}"), "/health/ready") == 200
 
-    def kill9(self, name: str | None = None) -> None:
-        """Kill one process as a broken machine does, or all of them."""
-        self._finish([PROXY, *self.places] if name is None else [name], signal.SIGKILL)
-
-    def stop_one(self, name: str) -> int:
-        """Stop one process as an administrator does; its exit code."""
-        return self._finish([name], signal.SIGTERM)
-
     def start_one(self, name: str) -> None:
         """Start one process; returns when it is ready."""
         self.launch_one(name)
@@ -132,46 +111,6 @@ class Cluster(Server):
         while not self.is_ready(name):
             assert time.monotonic() < deadline, self.log_of(name)[-6000:]
             time.sleep(0.05)
-
-    def send_signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal to one process, which stays among those that run."""
-        self._running[name].send_signal(number)
-
-    def pid_of(self, name: str) -> int:
-        """The process id; KeyError if it does not run."""
-        return self._running[name].pid
-
-    def log_of(self, name: str) -> str:
-        """What one process has printed."""
-        path = self.folder / f"{name}.log"
-        return path.read_text(errors="replace") if path.exists() else ""
-
-    def log_text(self) -> str:
-        """What all processes have printed, one after the other; of the proxy only what is no request."""
-        said = [f"--- {name}\n{self.log_of(name)}" for name in self.places]
-        proxy = [line for line in self.log_of(PROXY).splitlines() if "matrix " not in line]
-        return "\n".join([*said, f"--- {PROXY}", *proxy[-20:]])
-
-    def _end(self, how: signal.Signals) -> int:
-        """The proxy first, so that clients see one end; then all others at once."""
-        self._finish([PROXY], how)
-        return self._finish(list(self.places), how)
-
-    def _finish(self, names: Sequence[str], how: signal.Signals) -> int:
-        """End processes; 0 if each of them ended well."""
-        ending = {name: self._running.pop(name) for name in names if name in self._running}
-        for process in ending.values():
-            process.send_signal(how)
-        codes = [self._ended(name, process) for name, process in ending.items()]
-        return next((code for code in codes if code != 0), 0)
-
-    def _ended(self, name: str, process: "subprocess.Popen[bytes]") -> int:
-        try:
-            return process.wait(STOP_TIMEOUT_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise RuntimeError(f"{name} did not stop:\n{self.log_of(name)[-6000:]}") from None
 
     def _tell_proxy(self) -> None:
         """Tell the proxy who owns which rooms, as the cluster command does, until it is gone."""

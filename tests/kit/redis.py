@@ -33,6 +33,15 @@ def start() -> Redis:
         return Redis(**json.loads(note.read_text()))
 
 
+def process_id() -> int:
+    """The process id of the run's Redis."""
+    running = start()
+    with socket.create_connection((running.host, running.port), timeout=5) as connection:
+        connection.sendall(b"INFO server\r\nQUIT\r\n")
+        text = b"".join(iter(lambda: connection.recv(65_536), b""))
+    return int(text.partition(b"process_id:")[2].split()[0])
+
+
 def _start(folder: Path) -> Redis:
     redis = Redis("127.0.0.1", _free_port(), str(folder / "redis.sock"))
     command = [str(find_redis().path), "--bind", redis.host, "--port", str(redis.port), "--unixsocket", redis.path]

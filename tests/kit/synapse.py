@@ -26,7 +26,7 @@ from tests.kit.client import Client
 from tests.kit.peers import Peer
 from tests.kit.server import ROOT, START_TIMEOUT_SECONDS
 
-REQUIREMENTS = ("matrix-synapse==1.163.*", "psycopg2-binary>=2.9.9")
+REQUIREMENTS = ("matrix-synapse[redis]==1.163.*", "psycopg2-binary>=2.9.9")
 CACHE = ROOT / ".cache"
 _MODULE = ("-m", "synapse.app.homeserver")
 _INSTALL_TIMEOUT_SECONDS = 240

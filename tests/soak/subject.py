@@ -13,7 +13,8 @@ import yaml
 from tests.bench.cpu import cpu_seconds, descendants, resident_bytes
 from tests.kit import ports, postgres
 from tests.kit.client import Client
-from tests.kit.cluster import PROXY, Cluster
+from tests.kit.cluster import Cluster
+from tests.kit.processes import PROXY
 from tests.kit.server import Server
 from tests.soak.sample import Reading
 
