@@ -25,11 +25,12 @@ _VIEW = """
         (SELECT max(x.number) FROM redactions x WHERE x.room_nid = r.room_nid),
         (SELECT min(x.number) FROM redactions x WHERE x.room_nid = r.room_nid)
     FROM rooms r
-    JOIN state_keys k ON (k.type = 'm.room.history_visibility' AND k.state_key = '')
-        OR (k.type = 'm.room.member' AND k.state_key = :user_id)
-    JOIN state_trunk t ON t.room_nid = r.room_nid AND t.key_nid = k.key_nid
+    JOIN state_trunk t ON t.room_nid = r.room_nid AND t.key_nid IN (
+        (SELECT key_nid FROM state_keys WHERE type = 'm.room.history_visibility' AND state_key = ''),
+        (SELECT key_nid FROM state_keys WHERE type = 'm.room.member' AND state_key = :user_id))
+    JOIN state_keys k ON k.key_nid = t.key_nid
     LEFT JOIN events e ON e.event_nid = t.event_nid
-    LEFT JOIN members m ON m.room_nid = r.room_nid AND m.user_nid = k.key_nid
+    LEFT JOIN members m ON m.room_nid = t.room_nid AND m.user_nid = t.key_nid
     LEFT JOIN room_heads h ON h.room_nid = r.room_nid
     WHERE r.room_id = :room_id ORDER BY t.version
 """
