@@ -14,6 +14,7 @@ from synapse_like.rooms.facts import EventFact
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.sql import members as sql
 from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.gathered import Gathered
 
 _KNOWN_USERS = 20_000
 
@@ -65,6 +66,7 @@ class Memberships:
         self.hits = self.misses = 0
         self._users: OrderedDict[str, _Entry] = OrderedDict()
         self._loading: dict[str, list[EventFact]] = {}
+        self._stored = Gathered(self._read)
 
     def __len__(self) -> int:
         """How many users' rooms are in memory."""
@@ -128,15 +130,11 @@ class Memberships:
 
     async def _load(self, user_id: str) -> _Entry:
         missed = self._loading.setdefault(user_id, [])
-
-        def read(transaction: Transaction) -> _Entry:
-            stamp = Vector(replication_sql.positions(transaction, ROOM.name))
-            return _Entry(rooms_in(transaction, user_id), stamp)
-
         try:
-            entry = await self._database.read(read)
+            entry = await self._stored.get(user_id)
         finally:
             self._loading.pop(user_id, None)
+        assert entry is not None
         for fact in missed:
             _apply(entry, user_id, fact)
         kept = self._users.setdefault(user_id, entry)
@@ -144,11 +142,22 @@ class Memberships:
             self._users.popitem(last=False)
         return kept
 
+    async def _read(self, user_ids: Sequence[str]) -> dict[str, _Entry]:
+        """The rooms of each of these users, of one snapshot."""
+
+        def read(transaction: Transaction) -> dict[str, _Entry]:
+            stamp = Vector(replication_sql.positions(transaction, ROOM.name))
+            entries = {user_id: _Entry({}, stamp) for user_id in user_ids}
+            for row in sql.rooms_of(transaction, user_ids):
+                entries[row[8]].rooms[row[0]] = UserRoom(*row[:8])
+            return entries
+
+        return await self._database.read(read)
+
 
 def rooms_in(transaction: Transaction, user_id: str) -> UserRooms:
     """The rooms of a user within a snapshot."""
-    rows = sql.rooms_of(transaction, user_id)
-    return {row[0]: UserRoom(*row) for row in rows}
+    return {row[0]: UserRoom(*row[:8]) for row in sql.rooms_of(transaction, [user_id])}
 
 
 def _apply(entry: _Entry, user_id: str, fact: EventFact) -> None:

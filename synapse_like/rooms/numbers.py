@@ -4,12 +4,14 @@ Numbers come in blocks from the database. A state key's number is given in a sho
 batch that uses it, and remembered only after that transaction has committed.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 
 from synapse_like.matrix.errors import RoomInUse
 from synapse_like.rooms.sql import numbers as sql
 from synapse_like.rooms.sql.numbers import Key
 from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.gathered import Gathered
+from synapse_like.toolkit.together import together
 
 _BLOCK = 1000
 _KNOWN_KEYS = 500_000
@@ -68,6 +70,7 @@ class KeyNumbers:
         self._database = database
         self._block = NumberBlock(database, "state_key")
         self._known: dict[Key, int] = {}
+        self._numbered = Gathered(self._number)
 
     def known(self, key: Key) -> int | None:
         """The number of a pair if this process knows it."""
@@ -91,24 +94,30 @@ class KeyNumbers:
         return found
 
     async def _fetch(self, missing: list[Key], remembers: bool) -> dict[Key, int]:
-        found: dict[Key, int] = {}
         if len(missing) > _FEW:
             found = await self._database.read(lambda txn: sql.keys(txn, missing))
-        fresh = [pair for pair in missing if pair not in found]
-        if fresh:
-            first = await self._block.take(len(fresh))
-            rows = [(first + index, *pair) for index, pair in enumerate(fresh)]
-
-            def add(transaction: Transaction) -> dict[Key, int]:
-                return sql.add_keys(transaction, rows)
-
-            found |= await self._database.write(add)
+            found |= await self._number([pair for pair in missing if pair not in found])
+        else:
+            numbers = await together(self._numbered.get(pair) for pair in missing)
+            found = {pair: number for pair, number in zip(missing, numbers, strict=True) if number is not None}
         if not remembers:
             return found
         if len(self._known) > _KNOWN_KEYS:
             self._known.clear()
         self._known |= found
         return found
+
+    async def _number(self, pairs: Sequence[Key]) -> dict[Key, int]:
+        """Give numbers to pairs, unless they have some."""
+        if not pairs:
+            return {}
+        first = await self._block.take(len(pairs))
+        rows = [(first + index, *pair) for index, pair in enumerate(pairs)]
+
+        def add(transaction: Transaction) -> dict[Key, int]:
+            return sql.add_keys(transaction, rows)
+
+        return await self._database.write(add)
 
     async def of_user(self, user_id: str) -> int:
         """A user's number."""

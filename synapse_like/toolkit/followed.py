@@ -5,17 +5,28 @@ a newer one; so neither a slow read nor a late frame brings back what has been r
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Generic, TypeVar
+
+from synapse_like.toolkit.gathered import Gathered
 
 V = TypeVar("V")
 
 
 class Followed(Generic[V]):
-    """The values of at most `limit` keys; `load` reads (number, value) of one key in a snapshot."""
+    """The values of at most `limit` keys.
 
-    def __init__(self, load: Callable[[str], Awaitable[tuple[int, V]]], limit: int = 20_000) -> None:
-        self._load = load
+    `load` reads (number, value) of many keys in a snapshot; of those that it leaves out the value is `default`.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[Sequence[str]], Awaitable[Mapping[str, tuple[int, V]]]],
+        default: V,
+        limit: int = 20_000,
+    ) -> None:
+        self._load = Gathered(load)
+        self._default = default
         self.limit = limit
         self.hits = self.misses = 0
         self._known: OrderedDict[str, tuple[int, V]] = OrderedDict()
@@ -55,7 +66,7 @@ class Followed(Generic[V]):
     async def _read(self, key: str) -> V:
         missed = self._missed.setdefault(key, [])
         try:
-            newest = await self._load(key)
+            newest = await self._load.get(key) or (0, self._default)
             for number, value in missed:
                 if number > newest[0]:
                     newest = number, value

@@ -44,7 +44,7 @@ class UserData:
         self._log = rooms.user_log
         self._filters = filters
         self._locks = KeyedLocks()
-        self.cache: Followed[frozenset[str]] = Followed(self._load_ignored)
+        self.cache: Followed[frozenset[str]] = Followed(self._load_ignored, frozenset())
         rooms.reader.subscribe(ACCOUNT_DATA, self._take)
 
     async def ignored_users(self, user_id: str) -> frozenset[str]:
@@ -112,9 +112,8 @@ class UserData:
             if fact.type == IGNORED_USERS and fact.room_id == GLOBAL:
                 self.cache.take(fact.user_id, fact.number, ignored_in(orjson.loads(fact.content), fact.user_id))
 
-    async def _load_ignored(self, user_id: str) -> tuple[int, frozenset[str]]:
-        number, text = await self._database.read(lambda txn: sql.numbered(txn, user_id, GLOBAL, IGNORED_USERS))
-        return number, ignored_in(orjson.loads(text), user_id)
+    async def _load_ignored(self, user_ids: Sequence[str]) -> dict[str, tuple[int, frozenset[str]]]:
+        return await self._database.read(lambda txn: ignore_lists(txn, user_ids))
 
 
 def ignored_in(content: object, user_id: str) -> frozenset[str]:

@@ -22,9 +22,6 @@ _ONE = """
     SELECT number, content FROM account_data
     WHERE user_id = :user_id AND room_id = :room_id AND type = :type AND is_deleted = 0
 """
-_NEWEST = """
-    SELECT number, content FROM account_data WHERE user_id = :user_id AND room_id = :room_id AND type = :type
-"""
 _OF_TYPE = """
     SELECT user_id, number, content FROM account_data
     WHERE user_id IN :user_ids AND room_id = '' AND type = :type
@@ -62,12 +59,6 @@ def of_type(transaction: Transaction, user_ids: Sequence[str], kind: str) -> lis
         return []
     rows = transaction.all(_OF_TYPE, user_ids=user_ids, type=kind)
     return [(user_id, int(number), str(text)) for user_id, number, text in rows]
-
-
-def numbered(transaction: Transaction, user_id: str, room_id: str, kind: str) -> tuple[int, str]:
-    """The number and JSON of one type, also of one that was deleted; (0, "{}") if there never was any."""
-    row = transaction.one(_NEWEST, user_id=user_id, room_id=room_id, type=kind)
-    return (int(row[0]), str(row[1])) if row else (0, "{}")
 
 
 def everything(transaction: Transaction, user_id: str) -> list[Shown]:

@@ -26,7 +26,7 @@ class Profiles:
         self._log = rooms.user_log
         self._spread = spread
         self._locks = KeyedLocks()
-        self.cache: Followed[Profile | None] = Followed(self._load)
+        self.cache: Followed[Profile | None] = Followed(self._load, None)
         rooms.reader.subscribe(PROFILES, self._take)
 
     async def get(self, user_id: str) -> Profile | None:
@@ -87,12 +87,9 @@ class Profiles:
         for fact in facts:
             self.cache.take(fact.user_id, fact.number, fact.profile)
 
-    async def _load(self, user_id: str) -> tuple[int, Profile | None]:
-        row = await self._database.read(lambda txn: sql.get(txn, user_id))
-        if row is None:
-            return 0, None
-        fact = fact_of(row)
-        return fact.number, fact.profile
+    async def _load(self, user_ids: Sequence[str]) -> dict[str, tuple[int, Profile | None]]:
+        facts = [fact_of(row) for row in await self._database.read(lambda txn: sql.of_users(txn, user_ids))]
+        return {fact.user_id: (fact.number, fact.profile) for fact in facts}
 
 
 def _with(profile: Profile, key: str, value: Any) -> Profile:

@@ -23,7 +23,9 @@ _BETWEEN = """
     SELECT user_id, number, display_name, avatar_url, fields, is_gone FROM profiles
     WHERE number > :after AND number <= :upto ORDER BY number
 """
-_ONE = "SELECT user_id, number, display_name, avatar_url, fields, is_gone FROM profiles WHERE user_id = :user_id"
+_OF_USERS = """
+    SELECT user_id, number, display_name, avatar_url, fields, is_gone FROM profiles WHERE user_id IN :user_ids
+"""
 _INTENT = """
     SELECT i.number, p.display_name, p.avatar_url
     FROM profile_intents i JOIN profiles p ON p.user_id = i.user_id
@@ -54,9 +56,9 @@ def between(transaction: Transaction, after: int, upto: int) -> list[Stored]:
     return cast(list[Stored], transaction.all(_BETWEEN, after=after, upto=upto))
 
 
-def get(transaction: Transaction, user_id: str) -> Stored | None:
-    """A profile."""
-    return cast(Stored | None, transaction.one(_ONE, user_id=user_id))
+def of_users(transaction: Transaction, user_ids: Sequence[str]) -> list[Stored]:
+    """The profiles of those users who have one."""
+    return cast(list[Stored], transaction.all(_OF_USERS, user_ids=user_ids))
 
 
 def intent(transaction: Transaction, user_id: str) -> tuple[int, str | None, str | None] | None:

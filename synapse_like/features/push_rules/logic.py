@@ -22,8 +22,6 @@ Numbered = tuple[int, Ruleset]
 
 Changed = Callable[[str, int, Ruleset], Awaitable[None]]
 
-_DEFAULT: Numbered = (0, Ruleset.default())
-
 
 class PushRules:
     """The rules of all users. `on_changed` hear of a change (user id, number, rules) before it is answered."""
@@ -33,7 +31,7 @@ class PushRules:
         self._database = database
         self._log = rooms.user_log
         self._locks = KeyedLocks()
-        self.cache: Followed[Ruleset] = Followed(self._load)
+        self.cache: Followed[Ruleset] = Followed(self._load, Ruleset.default())
         rooms.reader.subscribe(PUSH_RULES, self._take)
 
     async def of(self, user_id: str) -> Ruleset:
@@ -66,8 +64,8 @@ class PushRules:
         for fact in facts:
             self.cache.take(fact.user_id, fact.number, fact.ruleset())
 
-    async def _load(self, user_id: str) -> Numbered:
-        return await self._database.read(lambda txn: rules_of(txn, [user_id]).get(user_id, _DEFAULT))
+    async def _load(self, user_ids: Sequence[str]) -> dict[str, Numbered]:
+        return await self._database.read(lambda txn: rules_of(txn, user_ids))
 
 
 def rules_of(transaction: Transaction, user_ids: Sequence[str]) -> dict[str, Numbered]:

@@ -7,12 +7,13 @@ from typing import Any, Final
 from synapse_like.features.accounts import Accounts
 from synapse_like.features.sessions import sql
 from synapse_like.features.sessions.devices import Devices
-from synapse_like.features.sessions.facts import AccessToken, RevocationFact
+from synapse_like.features.sessions.facts import AccessToken, FoundToken, RevocationFact
 from synapse_like.features.sessions.logic import Sessions, SessionTools
 from synapse_like.features.sessions.sightings import Sightings
 from synapse_like.features.sessions.tokens import hash_of, may_be_token
 from synapse_like.matrix.errors import UnknownToken
 from synapse_like.toolkit.cache import LoadingCache
+from synapse_like.toolkit.gathered import Gathered
 from synapse_like.toolkit.http.request import Request
 from synapse_like.toolkit.http.requester import Requester
 
@@ -36,6 +37,9 @@ class TokenAuthenticator:
         self._tools = tools
         self._sessions = sessions
         self._sightings = sightings
+        self._stored: Gathered[str, FoundToken] = Gathered(
+            lambda hashes: tools.database.read(lambda txn: sql.access_tokens(txn, hashes))
+        )
         self.cache: LoadingCache[str, _Known] = LoadingCache(self._load, _KNOWN_TOKENS, _user_of)
         accounts.on_changed.append(self.cache.forget_group)
         devices.on_revoked.append(self.cache.forget_group)
@@ -58,7 +62,7 @@ class TokenAuthenticator:
             self.cache.forget_group(fact.user_id)
 
     async def _load(self, token_hash: str) -> _Known | None:
-        found = await self._tools.database.read(lambda txn: sql.access_token(txn, token_hash))
+        found = await self._stored.get(token_hash)
         if found is None or found.is_deactivated:
             return None
         token = found.token

@@ -77,12 +77,12 @@ _ADD_ACCESS_TOKEN = f"""
 """
 
 # One query for the first request after a restart, hence the accounts and the shards.
-_ACCESS_TOKEN = """
+_ACCESS_TOKENS = """
     SELECT token_hash, token_id, token.user_id, device_id, token.created_ms, valid_until_ms, refresh_id, replaces,
         shards.shard, is_guest, is_admin, is_deactivated, is_locked, is_suspended
     FROM access_tokens AS token JOIN users ON users.user_id = token.user_id
     LEFT JOIN user_shards AS shards ON shards.user_id = token.user_id
-    WHERE token_hash = :token_hash
+    WHERE token_hash IN :token_hashes
 """
 
 _REFRESH_COLUMNS = "token_hash, refresh_id, user_id, device_id, created_ms, valid_until_ms, session_until_ms, replaces"
@@ -208,13 +208,10 @@ def add_access_token(transaction: Transaction, token: AccessToken, validated_ms:
     )
 
 
-def access_token(transaction: Transaction, token_hash: str) -> FoundToken | None:
-    """An access token by its hash, with what is known of its user."""
-    row = transaction.one(_ACCESS_TOKEN, token_hash=token_hash)
-    if row is None:
-        return None
-    shard, *flags = row[8:]
-    return FoundToken(AccessToken(*row[:8]), shard, *map(bool, flags))
+def access_tokens(transaction: Transaction, token_hashes: Sequence[str]) -> dict[str, FoundToken]:
+    """Those of the access tokens that are stored, by their hashes, with what is known of their users."""
+    rows = transaction.all(_ACCESS_TOKENS, token_hashes=token_hashes)
+    return {row[0]: FoundToken(AccessToken(*row[:8]), row[8], *map(bool, row[9:])) for row in rows}
 
 
 def add_refresh_token(transaction: Transaction, token: RefreshToken) -> None:

@@ -36,6 +36,8 @@ from synapse_like.rooms.live import MEMBER, LiveRoom
 from synapse_like.rooms.ports import Outcome, Prospect
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.gathered import Gathered
+from synapse_like.toolkit.together import together
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,7 @@ class UnreadNotices:
         self._clock = clock
         self._server_name = server_name
         self._spine: Rooms | None = None
+        self._stored = Gathered(self._read)
         self._live: WeakSet[RoomNotices] = WeakSet()
         self._fresh: OrderedDict[str, Wishes] = OrderedDict()
         """What was changed lately: it may be newer than what is being read."""
@@ -90,17 +93,14 @@ class UnreadNotices:
         ]
         known = {user_id: self._known[user_id] for user_id in joining if user_id in self._known}
         unknown_users = [user_id for user_id in joining if user_id not in known]
-        if unknown_roots or unknown_users:
+        if unknown_roots:
             nid = room.identity.room_nid
-            threads, wishes = await self._database.read(
-                lambda txn: (
-                    sql.threads(txn, nid, unknown_roots) if unknown_roots else {},
-                    _wishes_of(txn, unknown_users),
-                )
-            )
-            known |= wishes
+            threads = await self._database.read(lambda txn: sql.threads(txn, nid, unknown_roots))
             for root in unknown_roots:
                 room.thread_counters.setdefault(root, threads.get(root, NOTHING))
+        if unknown_users:
+            wishes = await together(self._stored.get(user_id) for user_id in unknown_users)
+            known |= {who: wish for who, wish in zip(unknown_users, wishes, strict=True) if wish is not None}
         for user_id in joining:
             notices.learn(user_id, self._remember(user_id, self._newest(user_id, known)))
 
@@ -132,6 +132,9 @@ class UnreadNotices:
                     told += self._tell(notices, [user_id])
         for waiter in told:
             await waiter
+
+    async def _read(self, user_ids: Sequence[str]) -> dict[str, Wishes]:
+        return await self._database.read(lambda txn: _wishes_of(txn, user_ids))
 
     def _take_account_data(self, facts: Sequence[AccountDataFact]) -> None:
         for fact in facts:

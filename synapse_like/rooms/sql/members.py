@@ -6,9 +6,10 @@ from synapse_like.toolkit.db import Transaction
 from synapse_like.toolkit.db.transaction import Row
 
 _ROOMS_OF = """
-    SELECT r.room_id, r.room_nid, r.shard, m.membership, coalesce(e.event_id, ''), m.number, m.sender, m.is_forgotten
+    SELECT r.room_id, r.room_nid, r.shard, m.membership, coalesce(e.event_id, ''), m.number, m.sender, m.is_forgotten,
+        m.user_id
     FROM members m JOIN rooms r ON r.room_nid = m.room_nid LEFT JOIN events e ON e.event_nid = m.event_nid
-    WHERE m.user_id = :user_id
+    WHERE m.user_id IN :user_ids
 """
 _MEMBERS_OF = """
     SELECT m.user_id, m.membership, e.event_id, m.display_name, m.avatar_url, m.is_local
@@ -26,9 +27,9 @@ _FORGET = """
 """
 
 
-def rooms_of(transaction: Transaction, user_id: str) -> list[Row]:
-    """All memberships of a user, as `memberships.UserRoom` holds them."""
-    return transaction.all(_ROOMS_OF, user_id=user_id)
+def rooms_of(transaction: Transaction, user_ids: Sequence[str]) -> list[Row]:
+    """All memberships of some users, as `memberships.UserRoom` holds them, and the user."""
+    return transaction.all(_ROOMS_OF, user_ids=user_ids)
 
 
 def members_of(transaction: Transaction, room_id: str, memberships: Sequence[str]) -> list[Row]:

@@ -18,6 +18,7 @@ _KEYS = """
 """
 _ADD_KEYS = """
     INSERT INTO state_keys (key_nid, type, state_key) VALUES :rows ON CONFLICT (type, state_key) DO NOTHING
+    RETURNING type, state_key, key_nid
 """
 
 _ADD_ROOM = """
@@ -38,13 +39,14 @@ def take_block(transaction: Transaction, name: str, size: int) -> int:
 
 def keys(transaction: Transaction, wanted: Sequence[Key]) -> dict[Key, int]:
     """The numbers of those (type, state key) pairs that have one."""
-    return {(kind, state_key): nid for kind, state_key, nid in transaction.query_rows(_KEYS, wanted)}
+    return {row[:2]: row[2] for row in transaction.query_rows(_KEYS, wanted)}
 
 
 def add_keys(transaction: Transaction, fresh: Sequence[tuple[int, str, str]]) -> dict[Key, int]:
     """Number new pairs (others may have been first), in sorted order; the numbers that count."""
-    transaction.put(_ADD_KEYS, sorted(fresh, key=_by_key))
-    return keys(transaction, [(kind, state_key) for _, kind, state_key in fresh])
+    added = {row[:2]: row[2] for row in transaction.query_rows(_ADD_KEYS, sorted(fresh, key=_by_key))}
+    others = [(kind, state_key) for _, kind, state_key in fresh if (kind, state_key) not in added]
+    return added | keys(transaction, others)
 
 
 def add_room(transaction: Transaction, room_nid: int, room_id: str, room_version: str, shard: int) -> bool:

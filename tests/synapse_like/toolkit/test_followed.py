@@ -1,5 +1,7 @@
 """Followed values: loaded once, moved by facts, and never back."""
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 
 from synapse_like.toolkit.followed import Followed
@@ -9,18 +11,18 @@ class Shelf:
     """A database whose reads end when the test says so."""
 
     def __init__(self) -> None:
-        self.reads: list[Deferred[tuple[int, str]]] = []
+        self.reads: list[Deferred[dict[str, tuple[int, str]]]] = []
 
-    async def load(self, key: str) -> tuple[int, str]:
+    async def load(self, keys: Sequence[str]) -> dict[str, tuple[int, str]]:
         self.reads.append(Deferred())
         return await self.reads[-1]
 
 
 async def test_a_value_is_loaded_once_and_follows_the_facts() -> None:
     shelf = Shelf()
-    followed = Followed(shelf.load)
+    followed = Followed(shelf.load, "none")
     asked = Deferred.fromCoroutine(followed.get("k"))
-    shelf.reads[0].callback((3, "stored"))
+    shelf.reads[0].callback({"k": (3, "stored")})
     assert await asked == "stored"
     followed.take("k", 4, "newer")
     followed.take("k", 2, "older")
@@ -30,31 +32,31 @@ async def test_a_value_is_loaded_once_and_follows_the_facts() -> None:
 
 async def test_a_fact_that_comes_during_a_slow_read_is_not_lost() -> None:
     shelf = Shelf()
-    followed = Followed(shelf.load)
+    followed = Followed(shelf.load, "none")
     first = Deferred.fromCoroutine(followed.get("k"))
     second = Deferred.fromCoroutine(followed.get("k"))
     followed.take("k", 5, "new")
-    shelf.reads[0].callback((1, "old"))
+    shelf.reads[0].callback({"k": (1, "old")})
     assert await first == "new"
     followed.take("k", 6, "newest")
-    shelf.reads[1].callback((1, "old"))
+    shelf.reads[1].callback({"k": (1, "old")})
     assert await second == "newest"
     assert await followed.get("k") == "newest"
 
 
 async def test_what_was_not_used_for_longest_is_forgotten() -> None:
     shelf = Shelf()
-    followed = Followed(shelf.load, limit=2)
+    followed = Followed(shelf.load, "none", limit=2)
     for number, key in enumerate("aba"):
         asked = Deferred.fromCoroutine(followed.get(key))
         if number < 2:
-            shelf.reads[number].callback((0, key))
+            shelf.reads[number].callback({key: (0, key)})
         assert await asked == key
     third = Deferred.fromCoroutine(followed.get("c"))
-    shelf.reads[2].callback((0, "c"))
+    shelf.reads[2].callback({"c": (0, "c")})
     await third
     assert await followed.get("a") == "a"
     again = Deferred.fromCoroutine(followed.get("b"))
     assert len(shelf.reads) == 4
-    shelf.reads[3].callback((0, "b"))
-    assert await again == "b"
+    shelf.reads[3].callback({})
+    assert await again == "none"
