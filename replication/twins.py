@@ -17,6 +17,10 @@ from replication.shards import NotOwned
 class Remote(Protocol):
     """Carries a call to the owner of a shard."""
 
+    def is_here(self, family: str, key: str) -> bool:
+        """Whether it is in memory that the shard of `key` is owned here."""
+        ...
+
     async def at_owner(
         self, family: str, key: str, here: Callable[[], Awaitable[Any]], method: str, body: Callable[[], bytes]
     ) -> bytes | Any:
@@ -93,6 +97,11 @@ def give_twins(thing: object, remote: Remote) -> dict[str, Twin]:
 def _standing_in(twin: Twin, remote: Remote) -> Callable[..., Awaitable[Any]]:
     async def stand_in(*args: Any, **kwargs: Any) -> Any:
         key = twin.key_of(args, kwargs)
+        if remote.is_here(twin.family, key):  # as nearly always: requests are sent to owners
+            try:
+                return await twin.original(*args, **kwargs)
+            except NotOwned:
+                pass  # it moved meanwhile, and nothing was done
         result = await remote.at_owner(
             twin.family, key, lambda: twin.original(*args, **kwargs), twin.method, lambda: twin.encode(args, kwargs)
         )

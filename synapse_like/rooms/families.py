@@ -44,6 +44,10 @@ class UserLog:
         self._shards: dict[str, int] = {}
         self.heard_by_all: Heard = _only_one_process
 
+    def known_shard(self, user_id: str) -> int | None:
+        """The user's shard, if it is in memory."""
+        return self._shards.get(user_id)
+
     async def shard_of(self, user_id: str) -> int:
         """The user's shard, picked and stored at the first question."""
         shard = self._shards.get(user_id)

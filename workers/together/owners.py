@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 import msgspec
-from twisted.internet.defer import Deferred
 
 from replication.calls import CallFailed, CallTimedOut, Incoming, Overloaded, Peers, Unreachable
 from replication.freshness import Freshness
@@ -79,7 +78,7 @@ class Owners:
         self.twins: dict[str, Twin] = {}
         self.app: AnswersPassedOn | None = None
         self.passed_on = 0
-        self._at_work: set[Deferred[Reply]] = set()
+        self._at_work: set[Request[Any]] = set()
         self._ownership = ownership
         self._peers = peers
         self._shards = shards
@@ -87,6 +86,11 @@ class Owners:
         self._clock = clock
 
     # -- methods -------------------------------------------------------------------------------------------------------
+
+    def is_here(self, family: str, key: str) -> bool:
+        """Whether it is in memory that the shard of `key` is owned here."""
+        shard = self._shards.known(family, key)
+        return shard is not None and self._owns(family, shard)
 
     async def at_owner(
         self,
@@ -119,9 +123,12 @@ class Owners:
 
     def _check_shard(self, family: str, shard: int) -> None:
         """Raise NotOwned for a shard that is not ours (any more)."""
-        owner = self._ownership.owner_of(family, shard)
-        if owner is None or owner.name != self._ownership.me.name:
+        if not self._owns(family, shard):
             raise NotOwned(family, shard)
+
+    def _owns(self, family: str, shard: int) -> bool:
+        owner = self._ownership.owner_of(family, shard)
+        return owner is not None and owner.name == self._ownership.me.name
 
     # -- requests ------------------------------------------------------------------------------------------------------
 
@@ -132,23 +139,29 @@ class Owners:
 
     async def answer(self, request: Request[Any], endpoint: Endpoint, here: Callable[[], Awaitable[Reply]]) -> Reply:
         """The reply to a request, from the process that it belongs to."""
-        work = Deferred.fromCoroutine(self._answer(request, endpoint, here))
-        self._at_work.add(work)
+        self._at_work.add(request)
         try:
-            return await work
+            target = await self._target(request, endpoint)
+            if target is not None and self._owns(*target):  # as nearly always: proxies know who owns what
+                try:
+                    return await here()
+                except NotOwned:
+                    pass  # it moved meanwhile, and nothing was done
+            return await self._answer(request, endpoint, target, here)
         finally:
-            self._at_work.discard(work)
+            self._at_work.discard(request)
 
     def give_up(self) -> None:
         """Others do not count with this process any more, and it cannot ask: what is at work here has an open end."""
         if self._at_work:
             logger.error("the registration has lapsed; %d requests are given up", len(self._at_work))
-        for work in list(self._at_work):
-            work.cancel()
+        for request in list(self._at_work):
+            if request.work is not None:
+                request.work.cancel()
 
-    async def _answer(self, request: Request[Any], endpoint: Endpoint, here: Callable[[], Awaitable[Reply]]) -> Reply:
-        target = await self._target(request, endpoint)
-
+    async def _answer(
+        self, request: Request[Any], endpoint: Endpoint, target: ShardKey | None, here: Callable[[], Awaitable[Reply]]
+    ) -> Reply:
         async def there(owner: Worker, family: str, shard: int) -> Reply:
             return await self._pass_on(owner, request, endpoint, (family, shard))
 
@@ -174,7 +187,9 @@ class Owners:
             if "room_id" not in request.params:  # a room that is yet to be made: by anybody who owns rooms
                 who = requester.user_id if requester is not None else ""
                 return ROOM.name, fresh_shard(ROOM, f"{who} {request.received_ms}")
-            return ROOM.name, await self._shards.of(ROOM.name, request.params["room_id"])
+            room_id = request.params["room_id"]
+            shard = self._shards.known(ROOM.name, room_id)
+            return ROOM.name, await self._shards.of(ROOM.name, room_id) if shard is None else shard
         if endpoint.balance is Balance.USER and requester is not None:
             return USER.name, requester.shard
         return None

@@ -17,6 +17,10 @@ class Shards:
         self._users = users
         self._rooms: OrderedDict[str, int] = OrderedDict()
 
+    def known(self, family: str, key: str) -> int | None:
+        """The shard of a room or user id, if it is in memory."""
+        return self._rooms.get(key) if family == ROOM.name else self._users.known_shard(key)
+
     async def of(self, family: str, key: str) -> int:
         """The shard of a room or user id. A room that is not here (yet) has the one in which it would arrive."""
         if family == USER.name:

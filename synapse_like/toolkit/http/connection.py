@@ -164,7 +164,7 @@ class Connection(Protocol):
             exchange.request.mark_stopping()
         exchange.counted = self._site.access_log.begin(exchange.endpoint, exchange.request.method)
         answer = Deferred.fromCoroutine(self._answer(exchange))
-        exchange.answer = answer
+        exchange.answer = exchange.request.work = answer
         answer.addCallback(self._finish, exchange)
         answer.addErrback(self._fail, exchange)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Generic
 
+from twisted.internet.defer import Deferred
 from typing_extensions import TypeVar
 
 from synapse_like.matrix.errors import MissingToken
@@ -39,10 +40,13 @@ class Request(Generic[B]):
         "received_ms",
         "request_id",
         "target",
+        "work",
     )
 
     body: B
     """The JSON body as the endpoint declares it; an empty ``dict`` if it declares none."""
+    work: Deferred[Any] | None
+    """What ends with the reply, once its connection has begun with it; who cancels it gives the request up."""
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class Request(Generic[B]):
         self.params: dict[str, str] = {}
         self.is_disconnected = False
         self.is_stopping = False
+        self.work = None
         self._query: Query | None = None
         self._requester: Requester | None = None
         self._origin: str | None = None
