@@ -41,6 +41,8 @@ class Append:
     extra: Extra | None = None
     is_current: Callable[[], bool] | None = None
     on_committed: Callable[[], None] | None = None
+    on_ended: Callable[[], None] | None = None
+    """Called when it is stored or has failed, also if whoever waited for it was cancelled."""
     waiter: "Deferred[None]" = field(default_factory=Deferred)
     submitted_s: float = 0.0
     """When it was submitted, in the seconds of the meters."""

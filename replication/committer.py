@@ -187,6 +187,7 @@ class Committer:
         for append in batch.appends:
             if not append.waiter.called:
                 append.waiter.callback(None)
+            _ended(append)
         self._advance()
 
     def _failed(self, batch: Batch, error: BaseException) -> None:
@@ -270,6 +271,12 @@ class Committer:
         for append in appends:
             if not append.waiter.called:
                 append.waiter.errback(error)
+            _ended(append)
+
+
+def _ended(append: Append) -> None:
+    if append.on_ended is not None:
+        _guarded(append.on_ended)
 
 
 def _guarded(call: Callable[[], None]) -> None:

@@ -165,7 +165,9 @@ class Arrivals:
             room.head = msgspec.structs.replace(room.head, trunk_version=version + 1, depth=0)
             change = Change(join, await self._nid(join), await self._numbers.keys.of(join.key))
             trunk += extend(room, change, is_local=self._is_local)
-            await self._append(room.identity, self._fact(room.identity, change, version + 1, room.head, tuple(trunk)))
+            fact = self._fact(room.identity, change, version + 1, room.head, tuple(trunk))
+            await self._rooms.store(room, self._log, _append_of(room.identity, fact))
+            self._events.take([fact])
         finally:
             self._rooms.drop(room)
             room.turn.release()
@@ -213,8 +215,12 @@ class Arrivals:
         )
 
     async def _append(self, room: RoomIdentity, fact: EventFact, extra: Extra | None = None) -> None:
-        await self._log.submit(Append(ROOM.name, room.shard, room.room_id, [(EVENTS, fact)], extra=extra))
+        await self._log.submit(_append_of(room, fact, extra))
         self._events.take([fact])
+
+
+def _append_of(room: RoomIdentity, fact: EventFact, extra: Extra | None = None) -> Append:
+    return Append(ROOM.name, room.shard, room.room_id, [(EVENTS, fact)], extra=extra)
 
 
 class _Written:

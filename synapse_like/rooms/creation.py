@@ -365,23 +365,15 @@ class EventCreation:
         )
 
     async def _store(self, room: LiveRoom, facts: Sequence[EventFact], extra: Extra | None = None) -> None:
-        room.unstored += 1
-        try:
-            await self._log.submit(
-                Append(
-                    ROOM.name,
-                    room.identity.shard,
-                    room.identity.room_id,
-                    [(EVENTS, fact) for fact in facts],
-                    extra=extra,
-                    is_current=lambda: not room.is_dropped,
-                )
-            )
-        except BaseException:
-            self._rooms.drop(room)
-            raise
-        finally:
-            room.stored()
+        append = Append(
+            ROOM.name,
+            room.identity.shard,
+            room.identity.room_id,
+            [(EVENTS, fact) for fact in facts],
+            extra=extra,
+            is_current=lambda: not room.is_dropped,
+        )
+        await self._rooms.store(room, self._log, append)
         for fact in facts:
             if fact.transaction is not None:
                 room.transactions.note(fact.transaction, fact.event.event_id, fact.received_ms)

@@ -2,10 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import msgspec
 from twisted.internet.defer import Deferred
 
+from replication.batch import Append
+from replication.log import Log
 from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.errors import NotFound
 from synapse_like.matrix.events import Event
@@ -43,6 +46,8 @@ class LiveRooms:
         self._notices = notices
         self._rooms: OrderedDict[str, LiveRoom] = OrderedDict()
         self._loading: dict[str, list[Deferred[None]]] = {}
+        self._unsettled: dict[str, LiveRoom] = {}
+        """Rooms that were dropped while something of them was on its way to the database."""
         self._drops = 0
         self._weight = 0
         self._deserted: LiveRoom | None = None
@@ -92,9 +97,40 @@ class LiveRooms:
     def drop(self, room: LiveRoom) -> None:
         """Throw a live room away: what is queued on it fails, and the next question loads it again."""
         room.is_dropped = True
+        if room.unstored:
+            self._unsettled[room.identity.room_id] = room
         if self._rooms.get(room.identity.room_id) is room:
             del self._rooms[room.identity.room_id]
             self._weight = max(0, self._weight - _weight(room))
+
+    async def store(self, room: LiveRoom, log: Log, append: Append) -> None:
+        """Store what was built on a live room; returns after the commit. If that fails the room is dropped.
+
+        It is dropped as well if nobody waits for the end any more, which may be good or bad; then the room is loaded
+        again when it has come.
+        """
+        room.unstored += 1
+        append.on_ended = partial(self._ended, room)
+        try:
+            await self._submitted(log, append)
+        except BaseException:
+            self.drop(room)
+            raise
+
+    def _submitted(self, log: Log, append: Append) -> "Deferred[None]":
+        try:
+            return log.submit(append)
+        except BaseException:
+            if append.on_ended is not None:
+                append.on_ended()  # it was not even begun
+            raise
+
+    def _ended(self, room: LiveRoom) -> None:
+        """One append has come back from the database."""
+        room.stored()
+        room_id = room.identity.room_id
+        if not room.unstored and self._unsettled.get(room_id) is room:
+            del self._unsettled[room_id]
 
     def desert(self, room: LiveRoom) -> None:
         """Everybody has left this room, or it was loaded as such: it is kept only until the next such room comes."""
@@ -136,6 +172,8 @@ class LiveRooms:
         drops = self._drops
         since_ms = self._clock.now_ms() - HORIZON_MS
         try:
+            if (old := self._unsettled.get(room_id)) is not None:
+                await old.settled()
             room = await self._database.read(lambda txn: _read(txn, room_id, since_ms))
             self._check(room.identity.shard)
             await self._notices.load(room)

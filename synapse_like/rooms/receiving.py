@@ -377,17 +377,10 @@ class EventReception:
             [(EVENTS, fact) for fact in facts],
             is_current=lambda: not room.is_dropped,
         )
-        room.unstored += 1
         return Deferred.fromCoroutine(self._stored(room, append, facts))
 
     async def _stored(self, room: LiveRoom, append: Append, facts: Sequence[EventFact]) -> None:
-        try:
-            await self._log.submit(append)
-        except BaseException:
-            self._rooms.drop(room)
-            raise
-        finally:
-            room.stored()
+        await self._rooms.store(room, self._log, append)
         self._events.take(facts)
 
 
