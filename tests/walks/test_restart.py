@@ -152,6 +152,8 @@ def _check_new_send(reader: Client, room_id: str) -> None:
     event_id = reader.send(room_id, "after the restart", f"after {before}")
     newest = reader.messages(room_id, limit=2)["chunk"]
     assert [event["event_id"] for event in newest] == [event_id, before]
-    raw = reader.sync(since=token, filter={"event_format": "federation"})
+    raw = {"next_batch": token}
+    while "rooms" not in raw:  # the process that answers may hear of it a moment later
+        raw = reader.sync(raw["next_batch"], timeout_ms=10_000, filter={"event_format": "federation"})
     events = raw["rooms"]["join"][room_id]["timeline"]["events"]
     assert [event["prev_events"] for event in events] == [[before]]
