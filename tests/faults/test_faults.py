@@ -81,7 +81,7 @@ def _sleep(parts: Parts, name: str, load: Load) -> None:
     parts.until(lambda: not parts.owned_by(name) & owned, "others have taken over")
     load.wait_for_more(1)
     parts.send_signal(name, signal.SIGCONT)
-    parts.until(lambda: parts.owned_by(name) == owned, "it has come back")
+    parts.until(lambda: bool(parts.owned_by(name)) and parts.is_ready(name), "it has come back")
 
 
 def _restart_redis(parts: Parts, load: Load) -> None:
