@@ -15,7 +15,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -142,10 +142,12 @@ def table(facts: dict[str, str], benches: dict[str, Bench], memory: dict[str, in
     return "\n".join(lines) + "\n"
 
 
-def pairs(benches: dict[str, Bench]) -> list[tuple[Row, Row]]:
-    """The rows that both have."""
-    theirs = {row.name: row for row in benches[THEIRS].rows}
-    return [(row, theirs[row.name]) for row in benches[OURS].rows if row.name in theirs]
+def pairs(benches: Mapping[str, Bench]) -> list[tuple[Row, Row]]:
+    """The rows that both have; of a name that several rows have, the first with the first, and so on."""
+    theirs: dict[str, list[Row]] = {}
+    for row in benches[THEIRS].rows:
+        theirs.setdefault(row.name, []).append(row)
+    return [(row, theirs[row.name].pop(0)) for row in benches[OURS].rows if theirs.get(row.name)]
 
 
 def _line(ours: Row, theirs: Row) -> str:

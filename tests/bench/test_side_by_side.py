@@ -26,6 +26,7 @@ def _benches(folder: Path) -> dict[str, Bench]:
         rows = [_row("send", 0.5 * factor), _row("who <am> I", 0.1 * factor, 0.95 if factor == 1 else 0.1)]
         benches[title] = Bench(server, None, rows=rows, bytes_by_name={"bytes of a message": 700.0 * factor})
         benches[title].rows.append(_row("a few", factor, operations=2))
+        benches[title].rows.append(_row("send", 2.0 * factor))
     benches[OURS].rows.append(_row("only ours", 1))
     return benches
 
@@ -33,6 +34,7 @@ def _benches(folder: Path) -> dict[str, Bench]:
 def test_the_table_gives_ratios_and_marks_a_busy_generator(tmp_path: Path) -> None:
     text = side_by_side.table({"date": "today"}, _benches(tmp_path), {OURS: 2**20, THEIRS: 3 * 2**20})
     assert "| send | 0.50 + 0.25 | 10.00 + 5.00 | 20.0 | 100 / 100 |" in text
+    assert "| send | 2.00 + 1.00 | 40.00 + 20.00 | 20.0 | 100 / 100 |" in text
     assert "| who <am> I | 0.10 + 0.05 | 2.00 + 1.00 | 20.0 | 100* / 100 |" in text
     assert "The generator was busy" in text
     assert "only ours" not in text

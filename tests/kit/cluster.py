@@ -87,12 +87,7 @@ class Cluster(ManyProcesses):
         self.launch()
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while waiting := [name for name in self.places if not self.is_ready(name)]:
-            dead = self.dead()
-            if dead or time.monotonic() > deadline:
-                text = self.log_text()
-                self.kill9()
-                raise RuntimeError(f"dead: {dead}, not ready: {waiting}:\n{text[-6000:]}")
-            time.sleep(0.05)
+            self.wait_for(waiting, deadline)
         while not self._is_served():
             assert time.monotonic() < deadline, self.log_text()[-6000:]
             time.sleep(0.05)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -72,6 +73,18 @@ class ManyProcesses(Server, ABC):
     def dead(self) -> list[str]:
         """Those that were started and have ended by themselves."""
         return [name for name in self._running if self._running[name].poll() is not None]
+
+    def wait_for(self, names: Sequence[str], deadline: float) -> None:
+        """Wait a moment for processes to become ready. RuntimeError shows the logs if one is dead, or it is too late.
+
+        `deadline` is in the seconds of `time.monotonic`.
+        """
+        dead = self.dead()
+        if dead or time.monotonic() > deadline:
+            text = self.log_text()
+            self.kill9()
+            raise RuntimeError(f"dead: {dead}, not ready: {names}:\n{text[-6000:]}")
+        time.sleep(0.05)
 
     def log_of(self, name: str) -> str:
         """What one process has printed."""

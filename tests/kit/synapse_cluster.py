@@ -71,7 +71,7 @@ class SynapseCluster(ManyProcesses, Synapse):
         if PROXY not in self._running:
             self.launch_one(PROXY)
         while not self.answers():
-            self._check([PROXY], deadline)
+            self.wait_for([PROXY], deadline)
 
     def is_ready(self, name: str) -> bool:
         """Whether a process answers."""
@@ -83,15 +83,7 @@ class SynapseCluster(ManyProcesses, Synapse):
 
     def _wait(self, names: tuple[str, ...], deadline: float) -> None:
         while waiting := [name for name in names if not self.is_ready(name)]:
-            self._check(waiting, deadline)
-
-    def _check(self, waiting: list[str], deadline: float) -> None:
-        dead = self.dead()
-        if dead or time.monotonic() > deadline:
-            text = self.log_text()
-            self.kill9()
-            raise RuntimeError(f"dead: {dead}, not ready: {waiting}:\n{text[-6000:]}")
-        time.sleep(0.05)
+            self.wait_for(waiting, deadline)
 
     def _configuration(self, database: Mapping[str, Any]) -> dict[str, Any]:
         """What all processes read."""

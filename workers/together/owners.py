@@ -145,8 +145,8 @@ class Owners:
             if target is not None and self._owns(*target):  # as nearly always: proxies know who owns what
                 try:
                     return await here()
-                except NotOwned:
-                    pass  # it moved meanwhile, and nothing was done
+                except NotOwned as moved:
+                    target = moved.family, moved.shard
             return await self._answer(request, endpoint, target, here)
         finally:
             self._at_work.discard(request)
