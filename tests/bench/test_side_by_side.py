@@ -46,7 +46,7 @@ def test_the_table_gives_ratios_and_marks_a_busy_generator(tmp_path: Path) -> No
 def test_the_plot_has_two_bars_for_each_operation(tmp_path: Path) -> None:
     drawing = ElementTree.fromstring(ratios(side_by_side.pairs(_benches(tmp_path)), "a title"))
     space = "{http://www.w3.org/2000/svg}"
-    assert len(drawing.findall(f"{space}rect")) == 1 + 3 * 2
+    assert len(drawing.findall(f"{space}rect")) == 1 + 4 * 2
     texts = [each.text for each in drawing.findall(f"{space}text")]
     assert {"send", "who <am> I", "20.0 x", "a title"} <= set(texts)
     assert ratios([], "nothing").startswith("<svg")
