@@ -18,6 +18,7 @@ export class SecretPerson extends Person {
             secrets[keyId] = key;
         };
         super(url, name, { cryptoCallbacks: { getSecretStorageKey, cacheSecretStorageKey } });
+        this.verifications = []; // the library itself refers to them weakly: what nobody else holds is collected, and hangs
     }
 
     get crypto() {
@@ -86,6 +87,7 @@ export class SecretPerson extends Person {
     // Take what other devices of the user ask: they and this one show the same emoji.
     acceptVerifications() {
         this.client.on(CryptoEvent.VerificationRequestReceived, (request) => {
+            this.verifications.push(request);
             void request.accept().then(() => this.#compare(request));
         });
     }
@@ -93,6 +95,7 @@ export class SecretPerson extends Person {
     // Ask the user's other devices to verify this one, by comparing emoji. Returns what was shown.
     async verifyByOthers() {
         const request = await this.crypto.requestOwnUserVerification();
+        this.verifications.push(request);
         await this.until(() => request.phase === VerificationPhase.Ready, "an answer of another device");
         const verifier = await request.startVerification(SAS);
         const shown = await confirmed(verifier);
