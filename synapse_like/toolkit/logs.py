@@ -9,12 +9,15 @@ import json
 import logging
 import re
 import sys
+import threading
+import time
+from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Final, Literal, TextIO
 
 from twisted.logger import STDLibLogObserver, globalLogBeginner
 
@@ -28,6 +31,8 @@ _SECRET_WORDS = ("token", "password", "secret", "bearer")
 """One of them is in everything that `_SECRETS` matches; looking for them first is ten times cheaper."""
 _process = ("main", "main")
 _NOISY = ("twisted", "asyncio", "sentry_sdk", "urllib3")
+GATHER_S: Final = 0.1
+"""How long a line may wait for others before they are written together."""
 
 
 @contextmanager
@@ -69,13 +74,17 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line, and the traceback below it if there is one."""
-        seconds, part = divmod(record.created, 1)
-        when = f"{_second(int(seconds))}.{int(part * 1000):03}"
-        name = "" if _process[1] == "main" else f"{_process[1]} "
-        head = (
-            f"{when} {record.levelname:<7} {name}{request_of(record)} {record.name}: {_one_line(record.getMessage())}"
-        )
-        return without_secrets("\n".join([head, *_traceback(self, record)]))
+        head = text_line(record.created, record.levelname, request_of(record), record.name, record.getMessage())
+        trace = list(_traceback(self, record))
+        return without_secrets("\n".join([head, *trace])) if trace else head
+
+
+def text_line(created_s: float, level: str, request_id: str, logger: str, message: str) -> str:
+    """Return a line of text, without secrets. `created_s` is in seconds since the epoch."""
+    seconds, part = divmod(created_s, 1)
+    when = f"{_second(int(seconds))}.{int(part * 1000):03}"
+    name = "" if _process[1] == "main" else f"{_process[1]} "
+    return without_secrets(f"{when} {level:<7} {name}{request_id} {logger}: {_one_line(message)}")
 
 
 class JsonFormatter(logging.Formatter):
@@ -98,9 +107,64 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields)
 
 
+class Output(logging.Handler):
+    """Writes lines, several at a time: one by one each costs a system call, for which the thread lets others run.
+
+    What is worse than INFO is written at once, with all before it; the rest waits for `GATHER_S` at most.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: deque[str] = deque()
+        self._some = threading.Event()
+        threading.Thread(target=self._work, name="logs", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record."""
+        self.put(self.format(record))
+        if record.levelno > logging.INFO:
+            self.flush()
+
+    def put(self, line: str) -> None:
+        """Take a line that is ready; from any thread."""
+        self._lines.append(line)
+        if not self._some.is_set():
+            self._some.set()
+
+    def flush(self) -> None:
+        """Write what waits. What cannot be written, as the stream was closed or the disk is full, is lost."""
+        self.acquire()
+        try:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            with suppress(OSError, ValueError):
+                self._stream.write("".join(f"{line}\n" for line in lines))
+                self._stream.flush()
+        finally:
+            self.release()
+
+    def _work(self) -> None:
+        while self._some.wait():
+            time.sleep(GATHER_S)
+            self._some.clear()
+            self.flush()
+
+
+def text_output(logger: logging.Logger) -> Output | None:
+    """Return what takes a logger's lines as they are, if nobody else would get to see its records."""
+    handlers = logging.root.handlers
+    if (
+        len(handlers) != 1
+        or not isinstance(handlers[0], Output)
+        or not isinstance(handlers[0].formatter, TextFormatter)
+    ):
+        return None
+    return None if logger.handlers or logger.filters or not logger.propagate else handlers[0]
+
+
 def set_up_logs(level: str, form: Literal["text", "json"]) -> None:
     """Send the logs of this process to standard error."""
-    output = logging.StreamHandler(sys.stderr)
+    output = Output(sys.stderr)
     output.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[output], force=True)
     for name in _NOISY:

@@ -2,18 +2,18 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 from synapse_like.toolkit.http.endpoint import Endpoint
 from synapse_like.toolkit.http.reply import Reply
 from synapse_like.toolkit.http.request import Request
+from synapse_like.toolkit.logs import text_line, text_output
 
 logger = logging.getLogger("access")
 
 _TOKEN: Final = re.compile(r"([?&](?:access_token|loginToken)=)[^&]*")
-
-_FORMAT: Final = '%s %s %s "%s %s" %d %dB %.1fms "%s"'
 
 
 class EndpointMetrics(Protocol):
@@ -73,20 +73,20 @@ class AccessLog:
 
     def _log(self, request: Request[Any], reply: Reply, seconds: float) -> None:
         requester = request.optional_requester
-        fields = (
-            self._tag,
-            request.client_ip or "-",
-            requester.user_id if requester is not None else request.optional_origin or "-",
-            request.method,
-            redacted(f"{request.path}?{request.query_string}" if request.query_string else request.path),
-            reply.status,
-            len(reply.body),
-            seconds * 1000,
-            request.user_agent.replace('"', "'"),
+        who = requester.user_id if requester is not None else request.optional_origin or "-"
+        target = redacted(f"{request.path}?{request.query_string}" if request.query_string else request.path)
+        agent = request.user_agent.replace('"', "'")
+        line = (
+            f'{self._tag} {request.client_ip or "-"} {who} "{request.method} {target}" '
+            f'{reply.status} {len(reply.body)}B {seconds * 1000:.1f}ms "{agent}"'
         )
-        extra = {"request_id": request.request_id}
+        output = text_output(logger)
+        if output is not None:  # a record would cost as much as the whole line
+            output.put(text_line(time.time(), "INFO", request.request_id, logger.name, line))
+            return
         # The record is made by hand because `logger.info` would walk the stack to find out who calls.
-        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, _FORMAT, fields, None, extra=extra))
+        extra = {"request_id": request.request_id}
+        logger.handle(logger.makeRecord(logger.name, logging.INFO, __file__, 0, "%s", (line,), None, extra=extra))
 
 
 def redacted(target: str) -> str:

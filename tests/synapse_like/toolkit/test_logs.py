@@ -1,8 +1,10 @@
 """Log lines carry the request at work, fit one line, and show no secrets."""
 
+import io
 import json
 import logging
 import sys
+import threading
 
 import pytest
 from hypothesis import given
@@ -96,3 +98,64 @@ def test_json_is_always_one_line_of_json(message, extra):
     line = logs.JsonFormatter().format(_record("%s", message, **extra))
     assert "\n" not in line
     assert json.loads(line)["level"] == "INFO"
+
+
+class _Stream(io.StringIO):
+    """Tells of each write."""
+
+    def __init__(self):
+        super().__init__()
+        self.writes = []
+        self.has_all = threading.Event()
+
+    def write(self, text):
+        self.writes.append(text)
+        if text.endswith("the last\n"):
+            self.has_all.set()
+        return len(text)
+
+
+def test_lines_are_written_together_and_soon():
+    stream = _Stream()
+    output = logs.Output(stream)
+    for number in range(9):
+        output.handle(_record("%s", number, levelno=logging.INFO))
+    output.put("the last")
+    assert stream.has_all.wait(10)
+    assert "".join(stream.writes).split() == [*"012345678", "the", "last"]
+    assert len(stream.writes) < 10
+
+
+def test_a_warning_is_written_at_once_behind_what_came_before():
+    stream = _Stream()
+    output = logs.Output(stream)
+    output.put("before")
+    output.handle(_record("careful", levelno=logging.WARNING))
+    assert "".join(stream.writes) == "before\ncareful\n"
+
+
+def test_lines_for_a_closed_stream_are_lost_in_silence():
+    stream = _Stream()
+    stream.write = io.StringIO.write.__get__(stream)
+    stream.close()
+    output = logs.Output(stream)
+    output.put("nobody hears this")
+    output.flush()
+    output.put("nor this")
+    output.flush()
+
+
+def test_lines_are_given_to_the_output_only_if_nobody_else_hears_the_logger(monkeypatch):
+    output = logs.Output(io.StringIO())
+    output.setFormatter(logs.TextFormatter())
+    heard = logging.getLogger("a test of outputs")
+    monkeypatch.setattr(logging.root, "handlers", [output])
+    assert logs.text_output(heard) is output
+    monkeypatch.setattr(heard, "handlers", [logging.NullHandler()])
+    assert logs.text_output(heard) is None
+    monkeypatch.setattr(heard, "handlers", [])
+    monkeypatch.setattr(logging.root, "handlers", [output, logging.NullHandler()])
+    assert logs.text_output(heard) is None
+    monkeypatch.setattr(logging.root, "handlers", [output])
+    output.setFormatter(logs.JsonFormatter())
+    assert logs.text_output(heard) is None
