@@ -5,7 +5,7 @@ An entry is stamped with the positions of the snapshot it was read in, and ignor
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from replication import sql as replication_sql
 from replication.numbers import shard_of
@@ -65,8 +65,10 @@ class Memberships:
         self.limit = _KNOWN_USERS
         self.hits = self.misses = 0
         self._users: OrderedDict[str, _Entry] = OrderedDict()
-        self._loading: dict[str, list[EventFact]] = {}
-        self._stored = Gathered(self._read)
+        self._missed: dict[str, list[EventFact]] = {}
+        """What has happened to those whose rooms are being read."""
+        self._dropped: set[str] = set()
+        self._stored = Gathered(self._load)
 
     def __len__(self) -> int:
         """How many users' rooms are in memory."""
@@ -76,31 +78,28 @@ class Memberships:
         """Take in membership changes of the log."""
         for fact in facts:
             for user_id in fact.members:
-                if user_id in self._loading:
-                    self._loading[user_id].append(fact)
+                if user_id in self._missed:
+                    self._missed[user_id].append(fact)
                 entry = self._users.get(user_id)
                 if entry is not None:
                     _apply(entry, user_id, fact)
 
-    def forget(self, user_id: str, room_id: str) -> None:
-        """Note that a user has forgotten a room that was left."""
-        entry = self._users.get(user_id)
-        if entry is not None and (room := entry.rooms.get(room_id)) is not None:
-            entry.rooms[room_id] = replace(room, is_forgotten=True)
-
     def drop(self, user_id: str) -> None:
         """Read this user's rooms again at the next question."""
         self._users.pop(user_id, None)
+        if user_id in self._missed:
+            self._dropped.add(user_id)
 
     async def rooms_of(self, user_id: str) -> Mapping[str, UserRoom]:
         """All rooms in which the user has, or had, a membership, by room id."""
         entry = self._users.get(user_id)
         if entry is None:
             self.misses += 1
-            entry = await self._load(user_id)
+            entry = await self._stored.get(user_id)
+            assert entry is not None
         else:
             self.hits += 1
-        self._users.move_to_end(user_id)
+            self._users.move_to_end(user_id)
         return entry.rooms
 
     def peek(self, user_id: str) -> Mapping[str, UserRoom] | None:
@@ -128,31 +127,35 @@ class Memberships:
         rows = await self._database.read(lambda txn: sql.members_of(txn, room_id, memberships))
         return [RoomMember(*row) for row in rows]
 
-    async def _load(self, user_id: str) -> _Entry:
-        missed = self._loading.setdefault(user_id, [])
+    async def _load(self, user_ids: Sequence[str]) -> dict[str, _Entry]:
+        """Read the rooms of these users, and keep them: one load at a time, which no request can cancel."""
+        self._missed = {user_id: [] for user_id in user_ids}
         try:
-            entry = await self._stored.get(user_id)
+            entries = await self._database.read(lambda txn: _entries(txn, user_ids))
+            return {user_id: self._keep(user_id, entry) for user_id, entry in entries.items()}
         finally:
-            self._loading.pop(user_id, None)
-        assert entry is not None
-        for fact in missed:
+            self._missed = {}
+            self._dropped = set()
+
+    def _keep(self, user_id: str, entry: _Entry) -> _Entry:
+        """Bring an entry that was read up to date; the one that is kept, if one is or may be."""
+        for fact in self._missed[user_id]:
             _apply(entry, user_id, fact)
+        if user_id in self._dropped:
+            return entry
         kept = self._users.setdefault(user_id, entry)
         if len(self._users) > self.limit:
             self._users.popitem(last=False)
         return kept
 
-    async def _read(self, user_ids: Sequence[str]) -> dict[str, _Entry]:
-        """The rooms of each of these users, of one snapshot."""
 
-        def read(transaction: Transaction) -> dict[str, _Entry]:
-            stamp = Vector(replication_sql.positions(transaction, ROOM.name))
-            entries = {user_id: _Entry({}, stamp) for user_id in user_ids}
-            for row in sql.rooms_of(transaction, user_ids):
-                entries[row[8]].rooms[row[0]] = UserRoom(*row[:8])
-            return entries
-
-        return await self._database.read(read)
+def _entries(transaction: Transaction, user_ids: Sequence[str]) -> dict[str, _Entry]:
+    """The rooms of each of these users within a snapshot."""
+    stamp = Vector(replication_sql.positions(transaction, ROOM.name))
+    entries = {user_id: _Entry({}, stamp) for user_id in user_ids}
+    for row in sql.rooms_of(transaction, user_ids):
+        entries[row[8]].rooms[row[0]] = UserRoom(*row[:8])
+    return entries
 
 
 def rooms_in(transaction: Transaction, user_id: str) -> UserRooms:

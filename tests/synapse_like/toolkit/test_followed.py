@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from twisted.internet.defer import Deferred
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
 
 from synapse_like.toolkit.followed import Followed
 
@@ -42,6 +43,37 @@ async def test_a_fact_that_comes_during_a_slow_read_is_not_lost() -> None:
     shelf.reads[1].callback({"k": (1, "old")})
     assert await second == "newest"
     assert await followed.get("k") == "newest"
+
+
+@pytest.mark.parametrize("given_up", [0, 1])
+async def test_a_fact_reaches_who_waits_beside_one_that_is_cancelled(given_up: int) -> None:
+    shelf = Shelf()
+    followed = Followed(shelf.load, "none")
+    first = Deferred.fromCoroutine(followed.get("j"))
+    waiters = [Deferred.fromCoroutine(followed.get("k")) for _ in range(2)]
+    shelf.reads[0].callback({})
+    assert await first == "none"
+    waiters[given_up].cancel()
+    with pytest.raises(CancelledError):
+        await waiters[given_up]
+    followed.take("k", 5, "new")
+    shelf.reads[1].callback({"k": (1, "old")})
+    assert await waiters[1 - given_up] == "new"
+    assert await followed.get("k") == "new"
+    assert len(shelf.reads) == 2
+
+
+async def test_a_read_that_fails_leaves_nothing_behind() -> None:
+    shelf = Shelf()
+    followed = Followed(shelf.load, "none")
+    first = Deferred.fromCoroutine(followed.get("k"))
+    followed.take("k", 5, "new")
+    shelf.reads[0].errback(ZeroDivisionError())
+    with pytest.raises(ZeroDivisionError):
+        await first
+    second = Deferred.fromCoroutine(followed.get("k"))
+    shelf.reads[1].callback({"k": (5, "stored")})
+    assert await second == "stored"
 
 
 async def test_what_was_not_used_for_longest_is_forgotten() -> None:
