@@ -15,7 +15,7 @@ from synapse_like.toolkit.db.errors import (
     Repeatable,
     Unstorable,
 )
-from synapse_like.toolkit.db.prepared import Prepared, can_be_prepared, type_of
+from synapse_like.toolkit.db.prepared import Prepared, type_of
 from synapse_like.toolkit.db.sqltext import (
     arrays_for_postgres,
     for_postgres,
@@ -26,8 +26,8 @@ from synapse_like.toolkit.db.transaction import Observer, Row
 
 # Serialisation failure, dead lock, lock timeout; the server stopped, or ended our session or transaction.
 _REPEATABLE_CODES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25P03", "25P04"}
-# A prepared statement that the session does not know (any more), or whose tables have got other columns.
-_OTHER_SESSION_CODES = {"26000", "42P05", "0A000"}
+# A prepared statement that the session does not know (any more), or has already.
+_OTHER_SESSION_CODES = {"26000", "42P05"}
 _UNSTORABLE_CODES = {"22003", "22021", "22P05"}
 _POOL_KEYS = {"cp_min", "cp_max", "cp_reconnect", "cp_noisy", "cp_openfun"}
 _IDLE = psycopg2.extensions.TRANSACTION_STATUS_IDLE
@@ -184,15 +184,15 @@ class PostgresTransaction:
         return isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) and not _is_refusal(error)
 
     def _execute(self, sql: str, values: dict[str, Any]) -> None:
-        text, lists = for_postgres(sql)
-        for name in lists:
-            values[name] = list(values[name])
-        if self._prepared is None or not can_be_prepared(sql):
+        if self._prepared is None or (numbered := numbered_for_postgres(sql)) is None:
+            text, lists = for_postgres(sql)
+            for name in lists:
+                values[name] = list(values[name])
             self._send(sql, self._written(text, values))
             return
-        numbered, names = numbered_for_postgres(sql)
-        ordered = [values[name] for name in names]
-        self._send(sql, self._prepared.call(numbered, tuple(map(type_of, ordered)), ordered, self._written))
+        text, names, lists = numbered
+        ordered = [list(values[name]) if name in lists else values[name] for name in names]
+        self._send(sql, self._prepared.call(text, tuple(map(type_of, ordered)), ordered, self._written))
 
     def _send(self, sql: str, written: bytes) -> None:
         self._observer(sql)
@@ -243,10 +243,18 @@ def _is_refusal(error: psycopg2.Error) -> bool:
     return error.pgcode is not None and error.pgcode.startswith("40")
 
 
+def _is_stale_plan(error: psycopg2.Error) -> bool:
+    """Whether the tables of a prepared statement have got other columns ("cached plan must not change result type").
+
+    Of what is "not supported" that is told by where it is raised: messages speak the server's language.
+    """
+    return error.pgcode == "0A000" and error.diag.source_function == "RevalidateCachedQuery"
+
+
 def _translated(error: psycopg2.Error, sql: str) -> DatabaseError:
     if isinstance(error, psycopg2.IntegrityError):
         return IntegrityViolated(str(error).strip())
-    if error.pgcode in _REPEATABLE_CODES or error.pgcode in _OTHER_SESSION_CODES:
+    if error.pgcode in _REPEATABLE_CODES or error.pgcode in _OTHER_SESSION_CODES or _is_stale_plan(error):
         return Repeatable(str(error).strip())
     if isinstance(error, psycopg2.InterfaceError) or (
         isinstance(error, psycopg2.OperationalError) and error.pgcode is None

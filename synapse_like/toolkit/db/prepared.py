@@ -22,7 +22,6 @@ _TYPES: Final[dict[type, str]] = {
     str: "text",
     type(None): "unknown",
 }
-_PREPARED: Final = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 Written = Callable[[str, Sequence[Any]], bytes]
 """Puts values into a text, where it says `%s`."""
 
@@ -63,11 +62,6 @@ class Prepared:
     def failed(self) -> None:
         """What was handed out has failed, or may have."""
         self.is_sound = self.is_sound and not self._has_new
-
-
-def can_be_prepared(sql: str) -> bool:
-    """Whether PostgreSQL prepares such statements."""
-    return sql.lstrip()[:6].upper().startswith(_PREPARED)
 
 
 def type_of(value: Any) -> str:

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 _IN_LIST = re.compile(r"\bIN :(\w+)")
 _NOT_IN_LIST = re.compile(r"\bNOT IN :(\w+)")
+_PREPARED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 _PARAMETER = re.compile(r"(?<![:\w]):([a-zA-Z_]\w*)")
 
 SQLITE_NOW_MS = "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
@@ -42,8 +43,13 @@ def for_postgres(sql: str) -> tuple[str, frozenset[str]]:
 
 
 @lru_cache(maxsize=4096)
-def numbered_for_postgres(sql: str) -> tuple[str, tuple[str, ...]]:
-    """The text for PREPARE, with `$1` and so on, and the names of those parameters."""
+def numbered_for_postgres(sql: str) -> tuple[str, tuple[str, ...], frozenset[str]] | None:
+    """The text for PREPARE, with `$1` and so on, the names of those parameters, and which of them are lists.
+
+    None for a statement that PostgreSQL does not prepare.
+    """
+    if not sql.lstrip()[:6].upper().startswith(_PREPARED):
+        return None
     names: list[str] = []
 
     def number(found: re.Match[str]) -> str:
@@ -52,7 +58,8 @@ def numbered_for_postgres(sql: str) -> tuple[str, tuple[str, ...]]:
         return f"${names.index(found[1]) + 1}"
 
     text = _IN_LIST.sub(r"= ANY(:\1)", _NOT_IN_LIST.sub(r"<> ALL(:\1)", sql))
-    return _filled(_PARAMETER.sub(number, text), POSTGRES_NOW_MS, _POSTGRES_PID), tuple(names)
+    numbered = _filled(_PARAMETER.sub(number, text), POSTGRES_NOW_MS, _POSTGRES_PID)
+    return numbered, tuple(names), frozenset(_IN_LIST.findall(sql))
 
 
 @lru_cache(maxsize=1024)

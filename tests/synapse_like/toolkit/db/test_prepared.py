@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from twisted.internet import reactor
 
-from synapse_like.toolkit.db import Database, IntegrityViolated, Transaction, open_engine
+from synapse_like.toolkit.db import (
+    Database,
+    DatabaseError,
+    DatabaseUnavailable,
+    IntegrityViolated,
+    Transaction,
+    open_engine,
+)
 from synapse_like.toolkit.db.prepared import Prepared
 from tests.kit import postgres
 
@@ -76,6 +83,15 @@ async def test_a_session_that_lost_its_statements_is_replaced(table: Database, t
         await table.read(lambda txn: txn.run(trouble))
     assert await table.read(ask) == [("one", 1)]
     assert await table.read(ask) == [("one", 1)]
+
+
+async def test_what_postgresql_does_not_support_is_asked_for_once(table: Database) -> None:
+    sent: list[str] = []
+    table.observers.append(sent.append)
+    with pytest.raises(DatabaseError, match="not allowed") as raised:
+        await table.read(lambda txn: txn.all("SELECT count(*) FROM t FOR UPDATE"))
+    assert not isinstance(raised.value, DatabaseUnavailable)
+    assert len(sent) == 1
 
 
 async def test_a_statement_that_fails_the_first_time_works_later(table: Database) -> None:

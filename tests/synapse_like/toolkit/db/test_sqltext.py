@@ -60,7 +60,10 @@ def test_parameters_with_numbers() -> None:
     assert numbered_for_postgres("SELECT :b, 'x%' WHERE a IN :ids AND b NOT IN :b AND c = :b") == (
         "SELECT $1, 'x%' WHERE a = ANY($2) AND b <> ALL($1) AND c = $1",
         ("b", "ids"),
+        frozenset({"b", "ids"}),
     )
+    assert numbered_for_postgres("\n  with a AS (SELECT 1) SELECT * FROM a") is not None
+    assert numbered_for_postgres("ALTER TABLE t ADD COLUMN a BIGINT") is None
 
 
 @given(st.text(alphabet=st.characters(exclude_characters=":%\x00{"), max_size=30))
