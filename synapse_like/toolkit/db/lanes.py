@@ -1,10 +1,12 @@
 """A lane: one thread with one connection that runs one transaction after the other.
 
 Transactions are plain functions. A failed attempt that left nothing behind is repeated with growing pauses; the thread
-owns its connection and replaces it when it breaks.
+owns its connection and replaces it when it breaks. Of a lane's idle threads the one works on that worked last: what its
+connection knows (plans, caches) is still warm, and nobody else needs to learn it.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -27,7 +29,10 @@ class Lane:
         self._observer = observer
         self._is_read_only = is_read_only
         self.meters: LaneMeters = Unmetered()
-        self._queue: SimpleQueue[Callable[[_Worker], None] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._queue: deque[_Task | None] = deque()
+        self._idle: list[SimpleQueue[_Task | None]] = []
+        """What idle threads listen to; the last one has worked last."""
         self._stopping = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, name=f"db-{name}-{index}", daemon=True) for index in range(threads)
@@ -60,25 +65,40 @@ class Lane:
                 meters.ended(meters.seconds() - began_s)
                 on_done(result)
 
-        self._queue.put(work)
+        self._give(work)
 
     def waiting(self) -> int:
         """How many transactions wait for a thread."""
-        return self._queue.qsize()
+        return len(self._queue)
 
     def close(self) -> None:
         """Finish what is queued, then end the threads."""
         self._stopping.set()
         for _ in self._threads:
-            self._queue.put(None)
+            self._give(None)
         for thread in self._threads:
             thread.join()
 
+    def _give(self, task: "_Task | None") -> None:
+        with self._lock:
+            if self._idle:
+                self._idle.pop().put(task)
+            else:
+                self._queue.append(task)
+
     def _run(self) -> None:
         worker = _Worker(self._engine, self._observer, self._stopping, is_read_only=self._is_read_only)
-        while (work := self._queue.get()) is not None:
-            work(worker)
+        inbox: SimpleQueue[_Task | None] = SimpleQueue()
+        while (task := self._next(inbox)) is not None:
+            task(worker)
         worker.close()
+
+    def _next(self, inbox: "SimpleQueue[_Task | None]") -> "_Task | None":
+        with self._lock:
+            if self._queue:
+                return self._queue.popleft()
+            self._idle.append(inbox)
+        return inbox.get()
 
 
 class _Worker:
@@ -131,6 +151,9 @@ class _Worker:
     def close(self) -> None:
         """End of the thread."""
         self._drop_connection()
+
+
+_Task = Callable[[_Worker], None]
 
 
 def unobserved(_: Any) -> None:
