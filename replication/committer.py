@@ -66,6 +66,10 @@ class Committer:
         """Raise NotOwned if the shard takes no work in here."""
         self._holdings[family].check(shard)
 
+    def owns(self, family: str, shard: int) -> bool:
+        """Whether the shard takes work in here."""
+        return self._holdings[family].owns(shard)
+
     def ours(self, family: str) -> list[int]:
         """The shards of a family that take work in here."""
         return sorted(self._holdings[family].ours())

@@ -50,6 +50,10 @@ class Log:
         """Raise NotOwned if the shard is not ours."""
         self._committer.check(self.family.name, shard)
 
+    def owns(self, shard: int) -> bool:
+        """Whether the shard takes work in here."""
+        return self._committer.owns(self.family.name, shard)
+
     def ours(self) -> Sequence[int]:
         """The shards that take work in here."""
         return self._committer.ours(self.family.name)

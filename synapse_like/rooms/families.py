@@ -63,10 +63,13 @@ class UserLog:
         """(shard, counter): how far each log of ours goes, as this process has committed it."""
         return self._log.ends()
 
+    async def owns(self, user_id: str) -> bool:
+        """Whether the user lives in a shard of ours."""
+        return self._log.owns(await self.shard_of(user_id))
+
     async def ours(self, user_ids: Iterable[str]) -> list[str]:
         """Those of the users who live in shards of ours."""
-        mine = set(self._log.ours())
-        return [user_id for user_id in user_ids if await self.shard_of(user_id) in mine]
+        return [user_id for user_id in user_ids if await self.owns(user_id)]
 
     async def append(
         self,

@@ -66,7 +66,7 @@ class Presence:
         """
         if not self.is_enabled:
             return
-        if not await self._rooms.user_log.ours([user_id]):
+        if not await self._rooms.user_log.owns(user_id):
             await self.polls.began(user_id, device_id, presence)
             return
         person = self._person(user_id)
