@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
-from synapse_like.matrix.canonical_json import canonical_json
+from synapse_like.matrix.canonical_json import canonical_json, parsed
 from synapse_like.matrix.event_checks import check_pdu
 from synapse_like.matrix.hashes import event_id_of_hash, reference_hash
 from synapse_like.matrix.ids import EventID, RoomID, UserID
@@ -34,12 +35,12 @@ class Event:
 
     __slots__ = (
         "_encoded",
+        "_pdu",
         "auth_event_ids",
         "content",
         "depth",
         "event_id",
         "origin_server_ts",
-        "pdu",
         "prev_event_ids",
         "redacts",
         "rejected",
@@ -53,7 +54,7 @@ class Event:
     def __init__(self, event_id: EventID, pdu: dict[str, Any], version: RoomVersion, encoded: bytes | None) -> None:
         """Use `from_pdu` or `restored` instead; `encoded` is the canonical JSON of `pdu` if it is at hand."""
         self.event_id = event_id
-        self.pdu = pdu
+        self._pdu: dict[str, Any] | None = pdu
         self.room_version = version
         self.rejected = False
         self._encoded = encoded
@@ -84,6 +85,18 @@ class Event:
         """The event of a PDU that this server has stored: nothing is hashed or checked."""
         return cls(EventID(event_id), pdu, version, encoded)
 
+    @classmethod
+    def recalled(cls, event_id: str, text: str, version: RoomVersion) -> Event:
+        """The event of JSON that this server has stored, to be kept with many others: put aside, and what the events of
+        a room have in common is in memory once.
+        """
+        event = cls(EventID(event_id), parsed(text), version, text.encode())
+        event.type = intern(event.type)
+        event.sender = UserID(intern(event.sender))
+        event.room_id = RoomID(intern(event.room_id))
+        event.auth_event_ids = tuple([EventID(intern(each)) for each in event.auth_event_ids])
+        return event.put_aside()
+
     def _find_room_id(self) -> RoomID:
         """The room, which for the create event of version 12 is the event id with another sigil (MSC4291)."""
         if self.room_version.domainless_room_id and self.is_create:
@@ -94,6 +107,20 @@ class Event:
         place = self.content if self.room_version.redacts_in_content else self.pdu
         target = place.get("redacts")
         return EventID(target) if isinstance(target, str) else None
+
+    @property
+    def pdu(self) -> dict[str, Any]:
+        """The PDU; read anew at each question once it was put aside."""
+        if self._pdu is not None:
+            return self._pdu
+        pdu: dict[str, Any] = parsed(self.encoded.decode())
+        return pdu
+
+    def put_aside(self) -> Event:
+        """Keep no more of the PDU than its JSON and the fields: for events that stay in memory."""
+        if self._encoded is not None:
+            self._pdu = None
+        return self
 
     @property
     def is_state(self) -> bool:
@@ -150,7 +177,7 @@ class Event:
     def encoded(self) -> bytes:
         """The canonical JSON of `pdu`: what is stored and sent to other servers. Written at most once."""
         if self._encoded is None:
-            self._encoded = canonical_json(self.pdu)
+            self._encoded = canonical_json(self._pdu)
         return self._encoded
 
     def redacted(self) -> Event:

@@ -4,14 +4,14 @@ Facts of the log feed the cache; a redaction that takes effect puts its target o
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import orjson
 
 from replication.numbers import shard_of
-from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.client_format import ClientJSON
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
@@ -25,6 +25,7 @@ MAX_DEPTH = 2**53 - 1
 
 CACHED_BYTES = 24 * 1024 * 1024
 _KEPT_REDACTIONS = 5000
+_NO_EXTRAS: Mapping[str, Any] = MappingProxyType({})
 _WEIGHT_OF_ANY, _WEIGHT_PER_BYTE = 2500, 3
 
 
@@ -51,7 +52,7 @@ class StoredEvent:
     thread: str | None
     notified: int
     highlighted: int
-    extras: dict[str, Any]
+    extras: Mapping[str, Any]
     json_bytes: int
     redaction: "StoredEvent | None" = None
     transaction: tuple[str, str, str] | None = None
@@ -102,7 +103,7 @@ class StoredEvent:
 def from_fact(fact: EventFact) -> StoredEvent:
     """A stored event out of the log."""
     return StoredEvent(
-        event=fact.event,
+        event=fact.event.put_aside(),
         event_nid=fact.event_nid,
         room_nid=fact.room_nid,
         shard=shard_of(fact.number),
@@ -113,7 +114,7 @@ def from_fact(fact: EventFact) -> StoredEvent:
         thread=fact.thread,
         notified=fact.notified,
         highlighted=fact.highlighted,
-        extras=fact.extras or {},
+        extras=fact.extras or _NO_EXTRAS,
         json_bytes=len(fact.event.encoded),
         transaction=fact.transaction,
     )
@@ -125,7 +126,7 @@ def stored(row: Row) -> StoredEvent:
         :12
     ]
     text, extras, _, version_name, shard, redaction_nid = row[12:18]
-    event = Event.restored(event_id, parsed(text), room_version(version_name))
+    event = Event.recalled(event_id, text, room_version(version_name))
     event.rejected = kind == Kind.REJECTED
     return StoredEvent(
         event=event if redaction_nid is None else event.redacted(),
@@ -139,7 +140,7 @@ def stored(row: Row) -> StoredEvent:
         thread=thread,
         notified=notified,
         highlighted=highlighted,
-        extras=orjson.loads(extras) if extras else {},
+        extras=orjson.loads(extras) if extras else _NO_EXTRAS,
         json_bytes=len(text),
     )
 

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from replication.streams import Fact, Stream, WireForm
-from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
 from synapse_like.rooms.families import ROOM
@@ -155,7 +154,7 @@ def _encode(value: object) -> _EventOnTheWire:
 
 def _decode(kind: type, value: Any) -> Event:
     wire = msgspec.convert(value, _EventOnTheWire)
-    event = Event.restored(wire.event_id, parsed(wire.json), room_version(wire.room_version), wire.json.encode())
+    event = Event.recalled(wire.event_id, wire.json, room_version(wire.room_version))
     event.rejected = wire.is_rejected
     return event
 

@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 
 from replication.batch import Append
 from replication.log import Log
-from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.errors import NotFound
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
@@ -251,6 +250,6 @@ def _head(row: Row) -> Head:
 def _state(identity: RoomIdentity, rows: list[Row]) -> dict[tuple[str, str], LiveState]:
     found = {}
     for event_nid, event_id, text in rows:
-        event = Event.restored(event_id, parsed(text), identity.version)
+        event = Event.recalled(event_id, text, identity.version)
         found[event.key] = LiveState(event, event_nid)
     return found

@@ -6,7 +6,6 @@ import msgspec
 import orjson
 
 from replication.streams import Storage
-from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
 from synapse_like.rooms.changes import member_change
@@ -176,7 +175,7 @@ def load(transaction: Transaction, after: int, upto: int) -> Sequence[EventFact]
     for row in rows:
         (event_id, event_nid, room_nid, number, _, kind, received_ms, branch, version, thread, notified) = row[:11]
         highlighted, text, extras, room_id, version_name = row[11:16]
-        event = Event.restored(event_id, parsed(text), room_version(version_name), text.encode())
+        event = Event.recalled(event_id, text, room_version(version_name))
         trunk = tuple(changes.get(number, ()))
         if kind == Kind.OUT_OF_BAND:
             trunk = (member_change(event, event_nid, is_local=True),)

@@ -1,5 +1,6 @@
 """Which events this server passes on to others, and what of them it sends."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,7 +33,7 @@ def pdu_of(event: Event, number: int) -> Pdu:
     return Pdu(number, event.room_id, event.event_id, event.encoded)
 
 
-def is_ours_to_send(event: Event, kind: Kind, extras: dict[str, Any] | None, server_name: str) -> bool:
+def is_ours_to_send(event: Event, kind: Kind, extras: Mapping[str, Any] | None, server_name: str) -> bool:
     """Whether other servers hear of an event from us."""
     if kind is not Kind.LIVE:
         return False

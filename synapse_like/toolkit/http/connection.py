@@ -4,7 +4,6 @@ Reading requests is in ``reader``, answering them in ``app``, writing replies in
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import Any, Final, cast
@@ -46,7 +45,7 @@ class Connection(Protocol):
         self._lost = lost
         self._reader = RequestReader(self, site.limits)
         self._incoming: tuple[Request[Any], Match | MatrixError | None] | None = None
-        self._waiting: deque[Exchange] = deque()
+        self._waiting: list[Exchange] = []
         self._active: Exchange | None = None
         self._since = 0.0  # when what we wait for began
         self._peer = ""
@@ -150,7 +149,7 @@ class Connection(Protocol):
             return
         self._is_working = True
         while self._active is None and self._waiting and not self._is_choked and not self._is_closing:
-            self._begin(self._waiting.popleft())
+            self._begin(self._waiting.pop(0))
         self._is_working = False
         if self._owes_continue and self._active is None:
             self._owes_continue = False
