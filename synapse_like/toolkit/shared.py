@@ -1,9 +1,9 @@
-"""Work that many want at once and that is done once, and work that is done all at the same time."""
+"""Work that many want at once and that is done once."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any, Generic, TypeVar
 
-from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.defer import Deferred
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -49,16 +49,6 @@ class SharedWork(Generic[K, V]):
         for waiter in self._waiting.pop(key):
             if not waiter.called:
                 waiter.errback(failure)
-
-
-async def all_results(work: "Iterable[Coroutine[Any, Any, V] | Deferred[V]]") -> list[V]:
-    """Return the results of what runs at the same time, in order; when all have ended, raise the first error if any."""
-    running = [each if isinstance(each, Deferred) else Deferred.fromCoroutine(each) for each in work]
-    outcomes: Any = await DeferredList(running, consumeErrors=True)
-    for is_good, outcome in outcomes:
-        if not is_good:
-            raise outcome.value
-    return [outcome for _, outcome in outcomes]
 
 
 async def _awaited(work: Callable[[], Awaitable[V]]) -> V:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from twisted.internet.threads import deferToThreadPool
 
-from synapse_like.toolkit.shared import all_results
+from synapse_like.toolkit.together import together
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -24,4 +24,4 @@ class Threads:
         """
         pool = self._reactor.getThreadPool()
         work = [deferToThreadPool(self._reactor, pool, function, batch, *arguments) for batch in batches]
-        return await all_results(work)
+        return await together(work)

@@ -1,23 +1,21 @@
-"""Several coroutines at once."""
+"""Several things at once."""
 
 from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, DeferredList
 
 T = TypeVar("T")
 
 
-async def together(coroutines: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Run all of them, and wait for all; their results in order. Raises the first error, once all have ended."""
-    running = [Deferred.fromCoroutine(coroutine) for coroutine in coroutines]
-    results: list[T] = []
-    error: BaseException | None = None
-    for each in running:
-        try:
-            results.append(await each)
-        except BaseException as raised:
-            error = error or raised
-    if error is not None:
-        raise error
-    return results
+async def together(work: "Iterable[Coroutine[Any, Any, T] | Deferred[T]]") -> list[T]:
+    """Run all of it, and wait for all; the results in order. Raises the first error in order, once all have ended.
+
+    Who is cancelled cancels all of it.
+    """
+    running = [each if isinstance(each, Deferred) else Deferred.fromCoroutine(each) for each in work]
+    outcomes: Any = await DeferredList(running, consumeErrors=True)
+    for is_good, outcome in outcomes:
+        if not is_good:
+            raise outcome.value
+    return [outcome for _, outcome in outcomes]

@@ -16,7 +16,8 @@ from synapse_like.federation.keys.notaries import Notaries
 from synapse_like.federation.keys.store import KeyStore
 from synapse_like.matrix.errors import MatrixError
 from synapse_like.toolkit.clock import Clock
-from synapse_like.toolkit.shared import SharedWork, all_results
+from synapse_like.toolkit.shared import SharedWork
+from synapse_like.toolkit.together import together
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class KeyFetcher:
         Returns after `LONGEST_S` at the latest; what has not come by then still goes into the store when it comes.
         """
         is_over: Deferred[None] = Deferred()
-        fetching = Deferred.fromCoroutine(all_results([self._fetch(*each, sources) for each in wanted.items()]))
+        fetching = Deferred.fromCoroutine(together([self._fetch(*each, sources) for each in wanted.items()]))
         fetching.addCallbacks(lambda _: _end(is_over), lambda failure: _end(is_over, failure))
         limit = self._clock.call_later(LONGEST_S, lambda: _end(is_over))
         try:
@@ -85,7 +86,7 @@ class KeyFetcher:
             if is_server:
                 await self._once((server, ""), lambda: self._from_server(server))
             else:
-                await all_results([self._from_notaries(server, *each) for each in missing.items()])
+                await together([self._from_notaries(server, *each) for each in missing.items()])
 
     async def _from_notaries(self, server: str, key_id: str, until_ms: int) -> None:
         await self._once((server, key_id), lambda: self._notaries.keys_of(server, key_id, until_ms))

@@ -10,7 +10,7 @@ from synapse_like.federation.keys.fetching import KeyFetcher, Sources
 from synapse_like.federation.keys.own import OwnKeys
 from synapse_like.federation.keys.store import KeyStore
 from synapse_like.toolkit.clock import Clock
-from synapse_like.toolkit.shared import all_results
+from synapse_like.toolkit.together import together
 
 MOST_DOCUMENTS: Final = 5
 """Of one server: the newest documents that hold what is asked for."""
@@ -34,7 +34,7 @@ class Notary:
         No key ids mean all keys of the server, of which one is to be valid until `until_ms`. A server that cannot be
         reached is answered for from what is stored; one that nothing is known of is left out.
         """
-        found = await all_results([self._documents_of(*each, until_ms) for each in wanted.items()])
+        found = await together([self._documents_of(*each, until_ms) for each in wanted.items()])
         return [document for documents in found for document in documents]
 
     async def _documents_of(self, server: str, wanted: Mapping[str, int], until_ms: int) -> list[dict[str, Any]]:

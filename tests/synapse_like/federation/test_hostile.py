@@ -12,7 +12,7 @@ from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
 from synapse_like.matrix.signatures import verify_event_signature
 from synapse_like.rooms.facts import Kind
-from synapse_like.toolkit.shared import all_results
+from synapse_like.toolkit.together import together
 from tests.kit.damage import damage, damaged
 from tests.synapse_like.federation.hostile_scene import ENOUGH, VERSIONS, Scene, faults, hostile
 
@@ -134,7 +134,7 @@ async def test_replayed_transactions_are_answered_from_memory(hostile: Scene) ->
     events = await hostile.three.chain(one, room_id, 5)
     since = (await one.sync(hostile.alice))["next_batch"]
     sent = [hostile.three.transaction(one, events, transaction_id="again") for _ in range(100)]
-    answers = await all_results(sent)
+    answers = await together(sent)
     assert answers == [(200, {"pdus": {event.event_id: {} for event in events}})] * 100
     await one.caught_up()
     timeline = (await one.sync(hostile.alice, since))["rooms"]["join"][room_id]["timeline"]["events"]

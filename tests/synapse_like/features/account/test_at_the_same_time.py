@@ -2,18 +2,12 @@
 
 from typing import Any
 
-from twisted.internet.defer import ensureDeferred, gatherResults
-
 from synapse_like.features.registration_tokens import RegistrationTokens
+from synapse_like.toolkit.together import together
 from tests.kit.accounts import PASSWORD, is_alive, session
-from tests.kit.homeserver import Answer, TestServer, server
+from tests.kit.homeserver import TestServer, server
 
 __all__ = ["server"]
-
-
-async def together(*requests: Any) -> list[Answer]:
-    """The answers to requests that are all sent at once."""
-    return list(await gatherResults([ensureDeferred(each) for each in requests]))
 
 
 def register(server: TestServer, name: str, auth: dict[str, Any]) -> Any:
@@ -21,7 +15,7 @@ def register(server: TestServer, name: str, auth: dict[str, Any]) -> Any:
 
 
 async def test_a_name_goes_to_one(server: TestServer) -> None:
-    answers = await together(*[register(server, "alice", {"type": "m.login.dummy"}) for _ in range(5)])
+    answers = await together([register(server, "alice", {"type": "m.login.dummy"}) for _ in range(5)])
     assert sorted(answer.status for answer in answers) == [200, 400, 400, 400, 400]
     assert {answer.body["errcode"] for answer in answers if answer.status == 400} == {"M_USER_IN_USE"}
 
@@ -29,7 +23,7 @@ async def test_a_name_goes_to_one(server: TestServer) -> None:
 async def test_the_last_use_of_a_token_goes_to_one(server: TestServer) -> None:
     tokens: RegistrationTokens = server.homeserver.front(RegistrationTokens)
     await tokens.add("once", 1, None)
-    claims = await together(*[tokens.claim("once", f"session {number}") for number in range(5)])
+    claims = await together([tokens.claim("once", f"session {number}") for number in range(5)])
     assert sorted(map(bool, claims)) == [False] * 4 + [True]
 
 
@@ -39,9 +33,11 @@ async def test_no_refresh_outlives_a_logout(server: TestServer) -> None:
         tokens = await session(server, "alice", refresh_token=True)
         refresh = {"refresh_token": tokens["refresh_token"]}
         answers = await together(
-            server.request("POST", "/refresh", refresh),
-            server.request("POST", "/logout", {}, token=tokens["access_token"]),
-            server.request("POST", "/refresh", refresh),
+            [
+                server.request("POST", "/refresh", refresh),
+                server.request("POST", "/logout", {}, token=tokens["access_token"]),
+                server.request("POST", "/refresh", refresh),
+            ]
         )
         assert answers[1].status == 200
         for answer in answers:
@@ -55,7 +51,7 @@ async def test_requests_that_cross_a_logout_do_not_revive_the_token(server: Test
     for _ in range(5):
         token = (await session(server, "alice"))["access_token"]
         ask = [server.request("GET", "/account/whoami", token=token) for _ in range(6)]
-        await together(*ask[:3], server.request("POST", "/logout", {}, token=token), *ask[3:])
+        await together([*ask[:3], server.request("POST", "/logout", {}, token=token), *ask[3:]])
         assert not await is_alive(server, token)
 
 
@@ -64,8 +60,10 @@ async def test_a_deleted_device_does_not_come_back_by_a_new_name(server: TestSer
     for _ in range(5):
         token = (await session(server, "alice", device_id="PHONE"))["access_token"]
         await together(
-            server.request("POST", "/logout", {}, token=token),
-            server.request("PUT", "/devices/PHONE", {"display_name": "x"}, token=token),
+            [
+                server.request("POST", "/logout", {}, token=token),
+                server.request("PUT", "/devices/PHONE", {"display_name": "x"}, token=token),
+            ]
         )
     kept = (await session(server, "alice", device_id="KEPT"))["access_token"]
     assert [device["device_id"] for device in (await server.ok("GET", "/devices", token=kept))["devices"]] == ["KEPT"]
