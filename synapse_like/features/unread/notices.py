@@ -84,7 +84,7 @@ class UnreadNotices:
         self._live.add(notices)
 
     async def prepare(self, room: LiveRoom, events: Sequence[Prospect]) -> None:
-        """Load the counters of threads, and the rules of users who are about to join."""
+        """Load the counters of threads, and the rules of users who are about to join, at the same time."""
         notices: RoomNotices = room.notices
         roots = {root for event in events if (root := thread_of(event.content, event.state_key)) is not None}
         unknown_roots = sorted(roots - room.thread_counters.keys())
@@ -92,15 +92,11 @@ class UnreadNotices:
             user_id for user_id in _joining(events) if notices.is_local(user_id) and not notices.counts_for(user_id)
         ]
         known = {user_id: self._known[user_id] for user_id in joining if user_id in self._known}
-        unknown_users = [user_id for user_id in joining if user_id not in known]
+        loads = [self._load_wishes(user_id, known) for user_id in joining if user_id not in known]
         if unknown_roots:
-            nid = room.identity.room_nid
-            threads = await self._database.read(lambda txn: sql.threads(txn, nid, unknown_roots))
-            for root in unknown_roots:
-                room.thread_counters.setdefault(root, threads.get(root, NOTHING))
-        if unknown_users:
-            wishes = await together(self._stored.get(user_id) for user_id in unknown_users)
-            known |= {who: wish for who, wish in zip(unknown_users, wishes, strict=True) if wish is not None}
+            loads.append(self._load_threads(room, unknown_roots))
+        if loads:
+            await together(loads)
         for user_id in joining:
             notices.learn(user_id, self._remember(user_id, self._newest(user_id, known)))
 
@@ -132,6 +128,17 @@ class UnreadNotices:
                     told += self._tell(notices, [user_id])
         for waiter in told:
             await waiter
+
+    async def _load_wishes(self, user_id: str, known: dict[str, Wishes]) -> None:
+        wishes = await self._stored.get(user_id)
+        if wishes is not None:
+            known[user_id] = wishes
+
+    async def _load_threads(self, room: LiveRoom, roots: Sequence[str]) -> None:
+        nid = room.identity.room_nid
+        threads = await self._database.read(lambda txn: sql.threads(txn, nid, roots))
+        for root in roots:
+            room.thread_counters.setdefault(root, threads.get(root, NOTHING))
 
     async def _read(self, user_ids: Sequence[str]) -> dict[str, Wishes]:
         return await self._database.read(lambda txn: _wishes_of(txn, user_ids))

@@ -1,14 +1,17 @@
 """Unread counts as clients see them in /sync."""
 
 import gc
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 from weakref import ref
 
 import pytest
+from twisted.internet.defer import Deferred
 
+from synapse_like.features.unread import UnreadNotices
 from synapse_like.matrix.errors import AuthError
 from synapse_like.rooms.front import Draft
+from synapse_like.toolkit.db import Database
 from tests.kit.caught_up import caught_up
 from tests.kit.homeserver import TestServer
 
@@ -73,6 +76,17 @@ class Pair:
         await caught_up(self.server)
         answer = await self.server.sync(token, **({"filter": chosen} if chosen else {}))
         return answer["rooms"]["join"][self.room]
+
+
+class HeldDatabase:
+    """Its reads end when the test says so."""
+
+    def __init__(self) -> None:
+        self.reads: list[Deferred[Any]] = []
+
+    def read(self, _: Any) -> "Deferred[Any]":
+        self.reads.append(Deferred())
+        return self.reads[-1]
 
 
 def _counts(part: Any) -> tuple[int, int]:
@@ -207,6 +221,22 @@ async def test_threads_count_by_themselves(pair: Pair) -> None:
     assert await pair.threads() == ((0, 0), {root: (2, 0)})
     await pair.read(await pair.reply(root, "e"))
     assert await pair.threads() == ((0, 0), {})
+
+
+async def test_threads_and_members_that_are_new_are_looked_up_at_the_same_time(pair: Pair) -> None:
+    root = await pair.send("root")
+    relation = {"rel_type": "m.thread", "event_id": root}
+    reply = Draft(type="m.room.message", sender="@cat:test", content={"m.relates_to": relation})
+    joins = Draft(type="m.room.member", sender="@eve:test", state_key="@eve:test", content={"membership": "join"})
+    database = HeldDatabase()
+    notices = UnreadNotices(cast(Database, database), pair.server.homeserver.kit.clock, "test")
+    room = await pair.server.rooms.live.get(pair.room)
+    prepared = Deferred.fromCoroutine(notices.prepare(room, [reply, joins]))
+    assert len(database.reads) == 2
+    for read in database.reads:
+        read.callback({})
+    await prepared
+    assert root in room.thread_counters and room.notices.counts_for("@eve:test")
 
 
 async def test_a_batch_that_is_refused_half_way_counts_nothing(pair: Pair) -> None:
