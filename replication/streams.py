@@ -95,4 +95,4 @@ class Storage(Generic[F]):
     store: Store[F]
     load: Load[F]
     weigh: Callable[[F], int] = short
-    recent_weight: int = 8 * 1024 * 1024
+    recent_weight: int = 4 * 1024 * 1024

@@ -41,7 +41,7 @@ from workers.alone import Alone
 
 FAMILIES = (ROOM, USER)
 ANNOUNCE_SECONDS = 1.0
-_RECENT_EVENT_BYTES = 24 * 1024 * 1024
+_RECENT_EVENT_BYTES = 16 * 1024 * 1024
 
 
 OnLost = Callable[[], object]

@@ -23,18 +23,18 @@ from synapse_like.toolkit.db.transaction import Row
 MAX_DEPTH = 2**53 - 1
 """The greatest depth that is kept; old room versions allow more."""
 
-CACHED_BYTES = 24 * 1024 * 1024
+CACHED_BYTES = 16 * 1024 * 1024
 _KEPT_REDACTIONS = 5000
 _NO_EXTRAS: Mapping[str, Any] = MappingProxyType({})
-_WEIGHT_OF_ANY, _WEIGHT_PER_BYTE = 2500, 3
+_WEIGHT_OF_ANY, _WEIGHT_PER_BYTE = 1500, 2.5
 
 
 def weight_of(json_bytes: int) -> int:
     """About how many bytes of memory an event takes whose JSON is so long.
 
-    There is the JSON, the same parsed, what clients get; dictionaries and the event itself are much the same for all.
+    There is the JSON, its content parsed, what clients get; the event itself and its place are the same for all.
     """
-    return _WEIGHT_OF_ANY + _WEIGHT_PER_BYTE * json_bytes
+    return int(_WEIGHT_OF_ANY + _WEIGHT_PER_BYTE * json_bytes)
 
 
 @dataclass(eq=False, slots=True)
@@ -145,20 +145,6 @@ def stored(row: Row) -> StoredEvent:
     )
 
 
-def stored_all(transaction: Transaction, rows: Sequence[Row]) -> list[StoredEvent]:
-    """Stored events out of rows, with their redactions (one more query if there are any)."""
-    redactions = {row[17] for row in rows if row[17] is not None}
-    by_nid: dict[int, StoredEvent] = {}
-    if redactions:
-        by_nid = {row[1]: stored(row) for row in sql.by_nids(transaction, sorted(redactions))}
-    found = []
-    for row in rows:
-        event = stored(row)
-        event.redaction = by_nid.get(row[17])
-        found.append(event)
-    return found
-
-
 Peek = Callable[[str], StoredEvent | None]
 """Events that are in memory (`EventStore.peek`): their rows need not be parsed, and their JSON is there already."""
 
@@ -168,18 +154,44 @@ def no_memory(_: str) -> StoredEvent | None:
     return None
 
 
+def stored_all(transaction: Transaction, rows: Sequence[Row], peek: Peek = no_memory) -> list[StoredEvent]:
+    """Stored events out of rows, with their redactions (one more query if there are any); those that are in memory from
+    there.
+    """
+    redactions = {row[17] for row in rows if row[17] is not None}
+    by_nid: dict[int, StoredEvent] = {}
+    if redactions:
+        by_nid = {row[1]: stored(row) for row in sql.by_nids(transaction, sorted(redactions))}
+    found = []
+    for row in rows:
+        event = _in_memory(peek, row[0], row[3], row[17])
+        if event is None:
+            event = stored(row)
+            event.redaction = by_nid.get(row[17])
+        found.append(event)
+    return found
+
+
 def known_or_read(transaction: Transaction, rows: Sequence[Row], peek: Peek) -> list[StoredEvent]:
     """Events out of rows with the columns `sql.events.KNOWN`, in no order: from memory if they are not older there,
     and all others by one more query.
     """
     found, missing = [], []
     for event_id, number, redaction_nid in rows:
-        kept = peek(event_id)
-        if kept is not None and kept.number == number and (redaction_nid is None or kept.redaction is not None):
+        kept = _in_memory(peek, event_id, number, redaction_nid)
+        if kept is not None:
             found.append(kept)
         else:
             missing.append(event_id)
     return found + stored_all(transaction, sql.by_ids(transaction, missing)) if missing else found
+
+
+def _in_memory(peek: Peek, event_id: str, number: int | None, redaction_nid: int | None) -> StoredEvent | None:
+    """An event that is in memory, if it is not older there than in a snapshot that says this of it."""
+    kept = peek(event_id)
+    if kept is None or kept.number != number or (redaction_nid is not None and kept.redaction is None):
+        return None
+    return kept
 
 
 class EventStore:

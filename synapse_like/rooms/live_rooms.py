@@ -22,8 +22,8 @@ from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.db.transaction import Row
 
 _TRANSACTIONS_AT_ONCE = 2000
-_KEPT_BYTES = 48 * 1024 * 1024
-_WEIGHT_OF_ANY, _WEIGHT_OF_STATE, _WEIGHT_OF_MEMBER = 8000, 3500, 600
+_KEPT_BYTES = 32 * 1024 * 1024
+_WEIGHT_OF_ANY, _WEIGHT_OF_STATE, _WEIGHT_OF_MEMBER = 8000, 2500, 600
 _WEIGHED_EVERY = 100
 """Rooms grow while they are here: all are weighed again when so many have come."""
 _EXTREMITIES = tuple[Extremity, ...]
@@ -50,7 +50,7 @@ class LiveRooms:
         self._drops = 0
         self._weight = 0
         self._deserted: LiveRoom | None = None
-        self._until_weighed = _WEIGHED_EVERY
+        self._since_weighed = 0
         self.hits = self.misses = 0
 
     def __len__(self) -> int:
@@ -185,12 +185,12 @@ class LiveRooms:
 
     def _keep(self, room: LiveRoom) -> None:
         self._rooms[room.identity.room_id] = room
-        self._until_weighed -= 1
-        if self._until_weighed:
+        self._since_weighed += 1
+        if self._since_weighed < _WEIGHED_EVERY:
             self._weight += _weight(room)
         else:
             self._weight = sum(map(_weight, self._rooms.values()))
-            self._until_weighed = _WEIGHED_EVERY
+            self._since_weighed = 0
         if room.is_deserted and room.head.extremities:
             self.desert(room)
         if self._weight > _KEPT_BYTES:

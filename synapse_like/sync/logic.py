@@ -53,7 +53,7 @@ class Sync:
         process: int,
         meters: SyncMeters,
     ) -> None:
-        self.whole_rooms = WholeRooms()
+        self.whole_rooms = WholeRooms(rooms.events.peek)
         self._meters = meters
         self._notifier = notifier
         self._database = database

@@ -12,7 +12,7 @@ from replication.positions import Vector, decode_integers, decode_vector, encode
 
 _PREFIX = "s1_"
 _MAX_LENGTH = 1000
-_KEPT = 1024
+_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from threading import Lock
 from typing import Final
 
 from replication.numbers import pack
-from synapse_like.rooms.event_store import StoredEvent, stored_all, weight_of
+from synapse_like.rooms.event_store import Peek, StoredEvent, stored_all, weight_of
 from synapse_like.rooms.memberships import UserRoom
 from synapse_like.rooms.sql import events as events_sql
 from synapse_like.sync import sql
 from synapse_like.sync.window import StateKey, Window, window
 from synapse_like.toolkit.db import Transaction
 
-KEPT_BYTES: Final = 16 * 1024 * 1024
+KEPT_BYTES: Final = 12 * 1024 * 1024
 LARGEST: Final = 200
 """A room with more events than that is read anew for each client."""
 
@@ -54,7 +54,8 @@ _Key = tuple[int, int, bool]
 class WholeRooms:
     """Reads whole rooms within snapshots. Used by all database threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, peek: Peek) -> None:
+        self._peek = peek
         self.hits = self.misses = 0
         self._kept: OrderedDict[_Key, WholeRoom] = OrderedDict()
         self._count = self._weight = 0
@@ -88,7 +89,7 @@ class WholeRooms:
             if kept is not None and kept.number == numbers[room.room_nid]:
                 found[room.room_nid] = kept
         missing = [room for room in rooms if room.room_nid not in found]
-        new = _read(transaction, missing, numbers, bound, has_members)
+        new = _read(transaction, missing, numbers, bound, has_members, self._peek)
         with self._lock:
             self.hits += len(found)
             self.misses += len(missing)
@@ -117,7 +118,12 @@ class WholeRooms:
 
 
 def _read(
-    transaction: Transaction, rooms: Sequence[UserRoom], numbers: Mapping[int, int], bound: int, has_members: bool
+    transaction: Transaction,
+    rooms: Sequence[UserRoom],
+    numbers: Mapping[int, int],
+    bound: int,
+    has_members: bool,
+    peek: Peek,
 ) -> dict[int, WholeRoom]:
     if not rooms:
         return {}
@@ -126,7 +132,7 @@ def _read(
     nids = [room.room_nid for room in rooms]
     state_rows = sql.current_state(transaction, nids, has_members=has_members)
     by_nid = {row[1]: row for row in (*rows, *state_rows)}
-    events = {event.event_nid: event for event in stored_all(transaction, list(by_nid.values()))}
+    events = {event.event_nid: event for event in stored_all(transaction, list(by_nid.values()), peek)}
     timelines: dict[int, list[StoredEvent]] = {nid: [] for nid in nids}
     states: dict[int, dict[StateKey, StoredEvent]] = {nid: {} for nid in nids}
     for row in rows:
@@ -134,17 +140,17 @@ def _read(
     for row in state_rows:
         event = events[row[1]]
         states[row[2]][event.event.key] = event
-    senders = {} if has_members else _senders(transaction, timelines)
+    senders = {} if has_members else _senders(transaction, timelines, peek)
     shown = {nid: _shown(timelines[nid], states[nid], bound - 1) for nid in nids}
     return {nid: WholeRoom(numbers[nid], timelines[nid], states[nid], senders.get(nid, {}), shown[nid]) for nid in nids}
 
 
 def _senders(
-    transaction: Transaction, timelines: Mapping[int, Sequence[StoredEvent]]
+    transaction: Transaction, timelines: Mapping[int, Sequence[StoredEvent]], peek: Peek
 ) -> dict[int, dict[StateKey, StoredEvent]]:
     asked = {(nid, event.event.sender) for nid, timeline in timelines.items() for event in timeline}
     found: dict[int, dict[StateKey, StoredEvent]] = {}
-    for event in stored_all(transaction, sql.members(transaction, sorted(asked))):
+    for event in stored_all(transaction, sql.members(transaction, sorted(asked)), peek):
         found.setdefault(event.room_nid, {})[event.event.key] = event
     return found
 

@@ -90,7 +90,7 @@ async def test_each_reader_sees_what_is_allowed(server: TestServer) -> None:
 
 async def test_what_is_kept_is_bounded(server: TestServer) -> None:
     rooms = whole_rooms(server)
-    rooms.limit_bytes = 100_000
+    rooms.limit_bytes = 60_000
     alice = await server.register("alice")
     ids = [await server.create_room(alice) for _ in range(5)]
     large = await server.create_room(alice)
