@@ -234,7 +234,7 @@ def _build_sync(kit: Kit, rooms: Rooms, notifier: Notifier, built: Sequence[Buil
         kit.database, kit.clock, rooms, notifier, sections, preferences, process, SyncMeters(kit.metrics, notifier)
     )
     apis = [SyncApi(sync, preferences, presence)]
-    return Built(fronts=[sync], apis=apis, caches={"whole_rooms": sync.whole_rooms})
+    return Built(fronts=[sync], apis=apis, caches={"whole_rooms": sync.whole_rooms.cache})
 
 
 def _signing_key(config: Config) -> Any:

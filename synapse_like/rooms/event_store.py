@@ -19,6 +19,7 @@ from synapse_like.rooms.facts import EventFact, Kind, StateRef
 from synapse_like.rooms.sql import events as sql
 from synapse_like.toolkit.db import Database, Transaction
 from synapse_like.toolkit.db.transaction import Row
+from synapse_like.toolkit.weighed import WeighedCache
 
 MAX_DEPTH = 2**53 - 1
 """The greatest depth that is kept; old room versions allow more."""
@@ -199,30 +200,16 @@ class EventStore:
 
     def __init__(self, database: Database, limit_bytes: int = CACHED_BYTES) -> None:
         self._database = database
-        self._limit_bytes = limit_bytes
-        self._weight = 0
-        self.hits = self.misses = 0
-        self._cache: OrderedDict[str, StoredEvent] = OrderedDict()
+        self.cache: WeighedCache[str, StoredEvent] = WeighedCache(limit_bytes, weight_of(0))
         self._redactions: OrderedDict[str, StoredEvent] = OrderedDict()
-
-    def __len__(self) -> int:
-        """How many events are in memory."""
-        return len(self._cache)
-
-    @property
-    def limit(self) -> int:
-        """How many would be in memory if it were full of such events as are there now."""
-        return (
-            self._limit_bytes * len(self._cache) // self._weight if self._weight else self._limit_bytes // weight_of(0)
-        )
 
     def take(self, facts: Sequence[EventFact]) -> None:
         """Take in events of the log."""
         for fact in facts:
-            kept = self._cache.get(fact.event.event_id)
+            kept = self.cache.peek(fact.event.event_id)
             if kept is not None and kept.number is None and fact.number:
                 self.forget(fact.event.event_id)  # it has got its place
-            stored = self._cache.get(fact.event.event_id) or self.remember(self.of_fact(fact))
+            stored = self.cache.peek(fact.event.event_id) or self.remember(self.of_fact(fact))
             if fact.redacts is not None:
                 self.forget(fact.redacts)
                 self._redactions[fact.redacts] = stored
@@ -231,7 +218,7 @@ class EventStore:
 
     def of_fact(self, fact: EventFact) -> StoredEvent:
         """The event of a fact as it is by now: redacted, if a redaction came after it."""
-        kept = self._cache.get(fact.event.event_id)
+        kept = self.cache.peek(fact.event.event_id)
         if kept is not None and kept.number is not None:
             return kept
         event = from_fact(fact)
@@ -243,47 +230,32 @@ class EventStore:
 
     def remember(self, event: StoredEvent) -> StoredEvent:
         """Keep an event; if it is kept already, the one that is kept."""
-        kept = self._cache.get(event.event_id)
+        kept = self.cache.peek(event.event_id)
         if kept is not None:
             return kept
         redaction = self._redactions.get(event.event_id)
         if redaction is not None and event.redaction is None:
             event.event, event.redaction = event.event.redacted(), redaction
-        self._cache[event.event_id] = event
-        self._weight += weight_of(event.json_bytes)
-        while self._weight > self._limit_bytes:
-            self.forget(next(iter(self._cache)))
+        self.cache.keep(event.event_id, event, weight_of(event.json_bytes))
         return event
 
     def remember_all(self, events: Iterable[StoredEvent]) -> None:
         """Keep events that were read."""
         for event in events:
-            if event.event.event_id not in self._cache:
+            if self.cache.peek(event.event_id) is None:
                 self.remember(event)
 
     def forget(self, event_id: str) -> None:
         """Read an event again at the next question."""
-        event = self._cache.pop(event_id, None)
-        if event is not None:
-            self._weight -= weight_of(event.json_bytes)
+        self.cache.forget(event_id)
 
     def peek(self, event_id: str) -> StoredEvent | None:
         """An event if it is in memory."""
-        return self._cache.get(event_id)
+        return self.cache.peek(event_id)
 
     async def get(self, event_ids: Iterable[str]) -> dict[str, StoredEvent]:
         """Those of the events that are stored, in one query for all that are not in memory."""
-        found: dict[str, StoredEvent] = {}
-        missing = []
-        for event_id in event_ids:
-            kept = self._cache.get(event_id)
-            if kept is not None:
-                self._cache.move_to_end(event_id)
-                found[event_id] = kept
-            else:
-                missing.append(event_id)
-        self.hits += len(found)
-        self.misses += len(missing)
+        found, missing = self.cache.get_all(event_ids)
         if missing:
             for event in await self._database.read(lambda txn: stored_all(txn, sql.by_ids(txn, missing))):
                 found[event.event_id] = self.remember(event)
@@ -296,7 +268,7 @@ class EventStore:
     def read(self, transaction: Transaction, event_ids: Iterable[str]) -> dict[str, StoredEvent]:
         """As `get`, within a snapshot that is open (in a database thread; does not fill the cache)."""
         wanted = list(dict.fromkeys(event_ids))
-        found = {event_id: kept for event_id in wanted if (kept := self._cache.get(event_id)) is not None}
+        found = {event_id: kept for event_id in wanted if (kept := self.cache.peek(event_id)) is not None}
         missing = [event_id for event_id in wanted if event_id not in found]
         if missing:
             found |= {event.event_id: event for event in stored_all(transaction, sql.by_ids(transaction, missing))}

@@ -52,5 +52,5 @@ def watch_rooms(metrics: Metrics, rooms: Rooms) -> None:
     """Show the live rooms, and what else is kept in memory."""
     metrics.sample(LIVE_ROOMS, rooms.live.__len__)
     watch_cache(metrics, "live_rooms", rooms.live)
-    watch_cache(metrics, "events", rooms.events)
+    watch_cache(metrics, "events", rooms.events.cache)
     watch_cache(metrics, "memberships", rooms.memberships)

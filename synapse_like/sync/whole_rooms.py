@@ -4,7 +4,6 @@ What is kept of a room is the same for all readers (who may see what is decided 
 the room's log has the same last number: whatever changes what a room shows, a redaction too, is a fact of its log.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -17,6 +16,7 @@ from synapse_like.rooms.sql import events as events_sql
 from synapse_like.sync import sql
 from synapse_like.sync.window import StateKey, Window, window
 from synapse_like.toolkit.db import Transaction
+from synapse_like.toolkit.weighed import WeighedCache
 
 KEPT_BYTES: Final = 12 * 1024 * 1024
 LARGEST: Final = 200
@@ -56,20 +56,9 @@ class WholeRooms:
 
     def __init__(self, peek: Peek) -> None:
         self._peek = peek
-        self.hits = self.misses = 0
-        self._kept: OrderedDict[_Key, WholeRoom] = OrderedDict()
-        self._count = self._weight = 0
-        self.limit_bytes = KEPT_BYTES
+        self.cache: WeighedCache[_Key, WholeRoom] = WeighedCache(KEPT_BYTES, weight_of(0))
+        """Counts events."""
         self._lock = Lock()
-
-    def __len__(self) -> int:
-        """How many events are kept."""
-        return self._count
-
-    @property
-    def limit(self) -> int:
-        """How many would be kept if all were like those that are."""
-        return self.limit_bytes * self._count // self._weight if self._weight else self.limit_bytes // weight_of(0)
 
     def read(
         self,
@@ -83,38 +72,24 @@ class WholeRooms:
         """These rooms by `room_nid`, in three questions for all that are not kept; `numbers` are the last ones of their
         logs in the snapshot. State is with or without membership.
         """
-        found = {}
-        for room in rooms:
-            kept = self._kept.get((room.room_nid, bound, has_members))
-            if kept is not None and kept.number == numbers[room.room_nid]:
-                found[room.room_nid] = kept
+        keys = {room.room_nid: (room.room_nid, bound, has_members) for room in rooms}
+        with self._lock:
+            kept = {nid: self.cache.get(key) for nid, key in keys.items()}
+        found = {nid: whole for nid, whole in kept.items() if whole is not None and whole.number == numbers[nid]}
         missing = [room for room in rooms if room.room_nid not in found]
         new = _read(transaction, missing, numbers, bound, has_members, self._peek)
         with self._lock:
-            self.hits += len(found)
-            self.misses += len(missing)
-            for nid in found:
-                if (nid, bound, has_members) in self._kept:
-                    self._kept.move_to_end((nid, bound, has_members))
+            self.cache.hits += len(found)
+            self.cache.misses += len(missing)
             for nid, whole in new.items():
-                self._keep((nid, bound, has_members), whole)
+                self._keep(keys[nid], whole)
         return found | new
 
     def _keep(self, key: _Key, room: WholeRoom) -> None:
-        if key in self._kept:
-            self._drop(key)
         if len(room) > LARGEST:
-            return
-        self._kept[key] = room
-        self._count += len(room)
-        self._weight += room.weight
-        while self._weight > self.limit_bytes:
-            self._drop(next(iter(self._kept)))
-
-    def _drop(self, key: _Key) -> None:
-        room = self._kept.pop(key)
-        self._count -= len(room)
-        self._weight -= room.weight
+            self.cache.forget(key)
+        else:
+            self.cache.keep(key, room, room.weight, len(room))
 
 
 def _read(

@@ -20,7 +20,7 @@ def build(kit: Kit, rooms: Rooms, tokens: TimelineTokens) -> Built:
     return Built(
         fronts=[states],
         apis=[StateApi(states), MembersApi(states, tokens, rooms.memberships)],
-        caches={"known_states": known},
+        caches={"known_states": known.cache},
     )
 
 

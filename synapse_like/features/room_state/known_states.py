@@ -4,7 +4,6 @@ What is kept is open where readers differ (age, the reader's membership). It is 
 view has the same stamp; after that it saves reading those events again that are still part of the state.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -13,6 +12,7 @@ from typing import Final, NamedTuple
 from synapse_like.rooms.access import Past
 from synapse_like.rooms.event_store import StoredEvent
 from synapse_like.rooms.facts import TRUNK
+from synapse_like.toolkit.weighed import WeighedCache
 
 KEPT_BYTES: Final = 16 * 1024 * 1024
 _WEIGHT_OF_ANY: Final = 400
@@ -97,47 +97,24 @@ class KnownStates:
     """States by room and part. Used by all database threads."""
 
     def __init__(self, limit_bytes: int = KEPT_BYTES) -> None:
-        self.hits = self.misses = 0
-        self._limit_bytes = limit_bytes
-        self._kept: OrderedDict[Key, tuple[Stamp, WrittenState, int]] = OrderedDict()
-        self._weight = self._count = 0
+        self.cache: WeighedCache[Key, tuple[Stamp, WrittenState]] = WeighedCache(limit_bytes, _WEIGHT_OF_ANY)
+        """Counts events."""
         self._lock = Lock()
-
-    def __len__(self) -> int:
-        """How many events are kept."""
-        return self._count
-
-    @property
-    def limit(self) -> int:
-        """How many would be kept if all were like those that are."""
-        return self._limit_bytes * self._count // self._weight if self._weight else self._limit_bytes // _WEIGHT_OF_ANY
 
     def get(self, key: Key, stamp: Stamp) -> tuple[WrittenState, bool]:
         """What is kept of a state, and whether it is the state with that stamp."""
         with self._lock:
-            kept_stamp, state, _ = self._kept.get(key, (None, NOTHING, 0))
+            kept_stamp, state = self.cache.get(key) or (None, NOTHING)
             is_good = kept_stamp == stamp
-            self.hits += is_good
-            self.misses += not is_good
-            if state is not NOTHING:
-                self._kept.move_to_end(key)
+            self.cache.hits += is_good
+            self.cache.misses += not is_good
             return state, is_good
 
     def keep(self, key: Key, stamp: Stamp, state: WrittenState) -> None:
         """Keep a state unless it is too large."""
         weight = state.weight
         with self._lock:
-            self._drop(key)
-            if weight > self._limit_bytes // 2:
-                return
-            self._kept[key] = stamp, state, weight
-            self._weight += weight
-            self._count += len(state)
-            while self._weight > self._limit_bytes:
-                self._drop(next(iter(self._kept)))
-
-    def _drop(self, key: Key) -> None:
-        if key in self._kept:
-            _, state, weight = self._kept.pop(key)
-            self._weight -= weight
-            self._count -= len(state)
+            if weight > self.cache.limit_bytes // 2:
+                self.cache.forget(key)
+            else:
+                self.cache.keep(key, (stamp, state), weight, len(state))

@@ -22,10 +22,10 @@ async def test_large_events_leave_room_for_fewer(database: Database) -> None:
     store = EventStore(database, limit_bytes=10 * small)
     for number in range(30):
         store.remember(_event(number, ""))
-    assert len(store) == store.limit == 10
+    assert len(store.cache) == store.cache.limit == 10
     assert store.peek("$29") and not store.peek("$19")
     store.remember(_event(30, "x" * small))
-    assert store.peek("$30") and len(store) == 7
+    assert store.peek("$30") and len(store.cache) == 7
 
 
 async def test_what_is_forgotten_weighs_nothing(database: Database) -> None:
@@ -35,4 +35,4 @@ async def test_what_is_forgotten_weighs_nothing(database: Database) -> None:
         store.forget("$1")
     store.remember(_event(2, "x" * 500))
     store.remember(_event(3, "x" * 500))
-    assert store.peek("$2") and store.peek("$3") and len(store) == 2
+    assert store.peek("$2") and store.peek("$3") and len(store.cache) == 2

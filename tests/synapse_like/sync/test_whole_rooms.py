@@ -52,7 +52,7 @@ async def test_the_second_first_sync_reads_no_events(server: TestServer, filters
     again = room_of(await server.sync(bob, **filters), room_id)
     assert reads_events(server) == []
     assert again == before
-    assert whole_rooms(server).hits == 2
+    assert whole_rooms(server).cache.hits == 2
 
 
 async def test_what_happens_in_a_room_is_seen_at_once(server: TestServer) -> None:
@@ -89,7 +89,7 @@ async def test_each_reader_sees_what_is_allowed(server: TestServer) -> None:
 
 
 async def test_what_is_kept_is_bounded(server: TestServer) -> None:
-    rooms = whole_rooms(server)
+    rooms = whole_rooms(server).cache
     rooms.limit_bytes = 60_000
     alice = await server.register("alice")
     ids = [await server.create_room(alice) for _ in range(5)]

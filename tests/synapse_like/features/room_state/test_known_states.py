@@ -74,7 +74,7 @@ def test_no_more_is_kept_than_fits(steps: list[tuple[int, int]]) -> None:
         known.keep((room_nid, ()), (count,), _state(count * 4))
         kept = [known.get((nid, ()), (version,)) for nid in range(1, 6) for version in range(4)]
         assert sum(state.weight for state, is_good in kept if is_good) <= limit
-        assert len(known) == sum(len(state) for state, is_good in kept if is_good)
+        assert len(known.cache) == sum(len(state) for state, is_good in kept if is_good)
     known.keep((9, ()), (0,), _state(11))
     assert known.get((9, ()), (0,))[1] is False, "larger than half of all"
 
