@@ -117,7 +117,6 @@ class Output(logging.Handler):
         super().__init__()
         self._stream = stream
         self._lines: deque[str] = deque()
-        self._some = threading.Event()
         threading.Thread(target=self._work, name="logs", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -127,10 +126,8 @@ class Output(logging.Handler):
             self.flush()
 
     def put(self, line: str) -> None:
-        """Take a line that is ready; from any thread."""
+        """Take a line that is ready; from any thread. To wake the one that writes would cost more than the line."""
         self._lines.append(line)
-        if not self._some.is_set():
-            self._some.set()
 
     def flush(self) -> None:
         """Write what waits. What cannot be written, as the stream was closed or the disk is full, is lost."""
@@ -144,10 +141,10 @@ class Output(logging.Handler):
             self.release()
 
     def _work(self) -> None:
-        while self._some.wait():
+        while True:
             time.sleep(GATHER_S)
-            self._some.clear()
-            self.flush()
+            if self._lines:
+                self.flush()
 
 
 def text_output(logger: logging.Logger) -> Output | None:

@@ -59,6 +59,8 @@ class Router:
     def __init__(self, endpoints: Iterable[BoundEndpoint] = ()) -> None:
         """Take endpoints. Raises DuplicateRoute if two of them claim the same method and path."""
         self._root = _Node()
+        self._whole: dict[tuple[str, str], Route] = {}
+        """Routes without parameters, by method and path: no other route wins over a path that is literal throughout."""
         for endpoint, handler in endpoints:
             for template in endpoint.paths:
                 self._add(endpoint, handler, template)
@@ -69,6 +71,9 @@ class Router:
         Raises Unrecognized (404), MethodNotAllowed (405, with ``allow``) or InvalidParam (a parameter is not UTF-8).
         """
         method = "GET" if method == "HEAD" else method
+        whole = self._whole.get((method, path))
+        if whole is not None:
+            return Match(whole, {})
         walk = _Walk(path.split("/"), method)
         node = walk.find(self._root, 1) if path.startswith("/") else None
         if node is None:
@@ -90,7 +95,9 @@ class Router:
         if endpoint.method in node.routes:
             other = node.routes[endpoint.method]
             raise DuplicateRoute(f"{endpoint.method} {template}: {endpoint.name} and {other.endpoint.name}")
-        node.routes[endpoint.method] = Route(endpoint, handler, template, tuple(names))
+        route = node.routes[endpoint.method] = Route(endpoint, handler, template, tuple(names))
+        if not names:
+            self._whole[endpoint.method, template] = route
 
 
 class _Walk:
