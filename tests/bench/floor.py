@@ -15,7 +15,7 @@ PLACE = "/health"
 
 
 async def floor(bench: Bench) -> None:
-    """The floor with many connections and with one, then sends and idle syncs in the same two ways."""
+    """The floor with many connections and with one, then idle syncs and sends in the same two ways, and whoami."""
     users = await bench.users(20)
     rooms = [await load.create_room(user) for user in users]
     since = [(await load.sync(user))["next_batch"] for user in users]
@@ -25,6 +25,7 @@ async def floor(bench: Bench) -> None:
     idle = [f"{V3}/sync?timeout=0&since={place}" for place in since]
     idle_many = await _ask(bench, "idle sync, 20 users", users, idle, each)
     idle_one = await _ask(bench, "idle sync, one after the other", users[:1], idle[:1], each * 4)
+    await _ask(bench, "whoami, 20 users", users, [f"{V3}/account/whoami"] * 20, each)
     sends = await _send(bench, "send, 20 users in 20 rooms", users, rooms, bench.size(200, 20))
     send_one = await _send(bench, "send, one after the other", users[:1], rooms[:1], bench.size(1000, 100))
     for row, base in ((sends, many), (idle_many, many), (send_one, one), (idle_one, one)):
