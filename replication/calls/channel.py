@@ -1,7 +1,8 @@
 """One connection between two processes: who is there, calls in both directions, notes.
 
 Both sides prove that they know the shared secret before anything else is listened to. A call has a deadline on both
-sides. While the other side does not read, messages wait up to a bound; then calls are refused and notes are lost.
+sides. While the other side does not read, messages wait up to a bound; then calls are refused and notes are lost. Both
+sides give signs of life: a network that loses everything says nothing of it, and calls would wait for their deadlines.
 """
 
 import hmac
@@ -26,6 +27,9 @@ GREETING_SECONDS: Final = 5.0
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 MAX_AT_WORK: Final = 2_000
 """Calls of one connection that may be at work here at once."""
+BEATS_OF_SILENCE: Final = 4
+"""A connection on which nothing came for so many beats is broken."""
+_BEATS_SINCE: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Station:
     """(kind, body) of an error that callers are to be told of; None for a fault, which is logged here."""
     on_opened: "Callable[[Channel], None]" = lambda channel: None
     on_closed: "Callable[[Channel], None]" = lambda channel: None
+    beat_s: float = 2.0
+    """How often signs of life are given."""
     minor: int = wire.MINOR
 
 
@@ -78,6 +84,8 @@ class Channel(Int32StringReceiver):
         self.peer = ""
         self.peer_minor = 0
         self.is_open = False
+        self.is_silent = False
+        """The connection was given up because nothing came."""
         self.is_caller = is_caller
         self.opened: Deferred[Channel] = Deferred()
         self.on_lost: Callable[[Channel], object] = lambda channel: None
@@ -90,7 +98,8 @@ class Channel(Int32StringReceiver):
         self._outbox: deque[bytes] = deque()
         self._outbox_bytes = 0
         self._is_paused = False
-        self._deadline: Any = None
+        self._timer: Any = None
+        self._silent_beats = 0
 
     # -- what this process asks ----------------------------------------------------------------------------------------
 
@@ -144,13 +153,13 @@ class Channel(Int32StringReceiver):
         self.transport.setTcpNoDelay(True)
         self.transport.setTcpKeepAlive(True)
         self.transport.registerProducer(self, True)
-        self._deadline = self._station.clock.call_later(GREETING_SECONDS, lambda: self.transport.abortConnection())
+        self._timer = self._station.clock.call_later(GREETING_SECONDS, self._give_up_waiting)
         self._send(wire.Hello(wire.MAJOR, self._station.minor, self._station.name, self._nonce))
 
     def connectionLost(self, reason: TwistedFailure = connectionDone) -> None:  # noqa: N802
         """Fail what waits, stop what is at work for the other side."""
         was_open, self.is_open = self.is_open, False
-        self._deadline.cancel()
+        self._timer.cancel()
         calls, self._calls = self._calls, {}
         for result in calls.values():
             result.errback(Unreachable(self.peer, "the connection broke", was_sent=True))
@@ -161,6 +170,11 @@ class Channel(Int32StringReceiver):
         self.on_lost(self)
         if was_open:
             self._station.on_closed(self)
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802
+        """Take what comes, be it a part of a message."""
+        self._silent_beats = 0
+        super().dataReceived(data)  # type: ignore[no-untyped-call]
 
     def stringReceived(self, string: bytes) -> None:  # noqa: N802
         """Take one message."""
@@ -221,12 +235,28 @@ class Channel(Int32StringReceiver):
                 logger.error("%s does not know the secret of this server's processes", self.peer)
                 self.transport.abortConnection()
                 return
-            self._deadline.cancel()
+            self._timer.cancel()
             self.is_open = True
+            if min(self.peer_minor, self._station.minor) >= _BEATS_SINCE:
+                self._beat()
             self._station.on_opened(self)
             self.opened.callback(self)
         else:
             self.transport.abortConnection()
+
+    def _beat(self) -> None:
+        """Give a sign of life, unless the other side gives none."""
+        if self._silent_beats >= BEATS_OF_SILENCE:
+            self._give_up_waiting()
+            return
+        self._silent_beats += 1
+        self._send(wire.Here())
+        self._timer = self._station.clock.call_later(self._station.beat_s, self._beat)
+
+    def _give_up_waiting(self) -> None:
+        logger.warning("nothing comes any more from %s", self.peer or "the other side of a new connection")
+        self.is_silent = True
+        self.transport.abortConnection()
 
     def _proof(self, *, is_mine: bool) -> bytes:
         side = b"caller" if self.is_caller is is_mine else b"door"

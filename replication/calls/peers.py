@@ -28,7 +28,7 @@ class Peers:
         self._channels: dict[tuple[str, int], Channel] = {}
         self._opening: dict[tuple[str, int], list[Deferred[Channel]]] = {}
         self.refused: set[tuple[str, int]] = set()
-        """(name, start) of processes at whose address nobody listens: they are gone."""
+        """(name, start) of processes at whose address nobody listens, or nobody greets: they are gone."""
 
     async def call(self, worker: Worker, method: str, body: bytes, timeout_s: float, request_id: str = "-") -> bytes:
         """Call a process. Raises Unreachable, CallTimedOut, CallFailed or Overloaded."""
@@ -84,7 +84,12 @@ class Peers:
             raise Unreachable(worker.name, "nobody listens there", is_refused=True) from error
         except Exception as error:
             raise Unreachable(worker.name, str(error) or type(error).__name__) from error
-        await channel.opened
+        try:
+            await channel.opened
+        except Unreachable:
+            if channel.is_silent:
+                self.refused.add((worker.name, worker.started_ms))
+            raise
         if channel.peer != worker.name:
             channel.close()
             raise Unreachable(worker.name, f"{channel.peer} is there instead", is_refused=True)

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 MAJOR: Final = 1
-MINOR: Final = 1
+MINOR: Final = 2
 MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 NONCE_BYTES: Final = 24
 
@@ -69,7 +69,11 @@ class Note(msgspec.Struct, array_like=True, tag=7):
     body: bytes
 
 
-Message = Hello | Proof | Call | Result | Failure | Cancel | Note
+class Here(msgspec.Struct, array_like=True, tag=8):
+    """A sign of life. Nobody answers; both sides give it again and again. Since MINOR 2."""
+
+
+Message = Hello | Proof | Call | Result | Failure | Cancel | Note | Here
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)

@@ -4,17 +4,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 import pytest
-from twisted.internet import reactor
+from twisted.internet import reactor, task
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import ConnectionAborted
 from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
 
 from replication.calls import CallFailed, CallTimedOut, Door, Incoming, Overloaded, Peers, Station, Unreachable, wire
-from replication.calls.channel import MAX_AT_WORK, Channel
+from replication.calls.channel import BEATS_OF_SILENCE, GREETING_SECONDS, MAX_AT_WORK, Channel
 from replication.registry import Worker
 from synapse_like.toolkit.clock import Clock
 from synapse_like.toolkit.randomness import Randomness
+from tests.kit.cuttable import Line
 
 CLOCK = Clock(reactor)
 TWISTED: Any = reactor
@@ -252,3 +256,91 @@ async def test_a_later_minor_version_is_understood() -> None:
 def test_trailing_fields_of_a_later_version_are_passed_over() -> None:
     later = wire._ENCODER.encode([4, 7, b"body", "a field of the future"])
     assert wire.decode(later) == wire.Result(7, b"body")
+
+
+class Cable:
+    """The transport of one side: what is written gets to the other side on the next turn, while it is not silent."""
+
+    def __init__(self, clock: task.Clock, near_side: Channel, far_side: Channel) -> None:
+        self.is_silent = False
+        self._clock = clock
+        self._near_side = near_side
+        self._far_side = far_side
+
+    def writeSequence(self, parts: Any) -> None:  # noqa: N802
+        if not self.is_silent:
+            self._clock.callLater(0, self._far_side.dataReceived, b"".join(parts))
+
+    def abortConnection(self) -> None:  # noqa: N802
+        self._near_side.connectionLost(Failure(ConnectionAborted()))
+
+    def setTcpNoDelay(self, _: bool) -> None:  # noqa: N802
+        """Nothing to do."""
+
+    setTcpKeepAlive = setTcpNoDelay  # noqa: N815
+
+    def registerProducer(self, *_: Any) -> None:  # noqa: N802
+        """It never waits."""
+
+
+def cabled(clock: task.Clock, minor: int = wire.MINOR) -> tuple[Channel, Channel]:
+    """Two channels that know each other; the second one is of a release with this minor version."""
+    near, far = (
+        Channel(Station(name, b"one secret", Clock(clock), Randomness(), echo, minor=version), is_caller=name == "a")
+        for name, version in (("a", wire.MINOR), ("b", minor))
+    )
+    near.transport, far.transport = Cable(clock, near, far), Cable(clock, far, near)
+    near.connectionMade()
+    far.connectionMade()
+    clock.pump([0.0] * 4)
+    assert near.is_open and far.is_open
+    return near, far
+
+
+def test_signs_of_life_keep_an_idle_connection() -> None:
+    clock = task.Clock()
+    near, far = cabled(clock)
+    clock.pump([1.0] * 100)
+    assert near.is_open and far.is_open
+
+
+def test_a_silent_connection_is_given_up_with_what_waits() -> None:
+    clock = task.Clock()
+    near, far = cabled(clock)
+    clock.pump([1.0] * 10)
+    near.transport.is_silent = far.transport.is_silent = True
+    failures: list[Any] = []
+    near.call("m", b"", 3600).addErrback(failures.append)
+    clock.pump([1.0] * int(2.0 * (BEATS_OF_SILENCE - 1)))
+    assert near.is_open and far.is_open and not failures
+    clock.pump([1.0] * 4)
+    assert not near.is_open and not far.is_open and near.is_silent
+    assert failures[0].check(Unreachable) and failures[0].value.was_sent
+
+
+def test_a_release_that_gives_no_signs_of_life_may_be_silent() -> None:
+    clock = task.Clock()
+    near, far = cabled(clock, minor=1)
+    clock.pump([1.0] * 100)
+    assert near.is_open and far.is_open
+
+
+async def test_who_does_not_even_greet_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("replication.calls.channel.GREETING_SECONDS", GREETING_SECONDS / 20)
+    async with door(station("b")) as worker:
+        line = Line(int(worker.address.rpartition(":")[2]))
+        there = msgspec.structs.replace(worker, address=f"127.0.0.1:{line.port}")
+        peers = Peers(station("a", beat_s=0.02), connect)
+        try:
+            assert await peers.call(there, "m", b"1", 5) == b"m 1 -"
+            assert not peers.refused
+            line.fall_silent()
+            with pytest.raises(Unreachable) as broken:
+                await peers.call(there, "m", b"2", 60)
+            assert broken.value.was_sent and not peers.refused
+            with pytest.raises(Unreachable):
+                await peers.channel(there)
+            assert peers.refused == {(worker.name, worker.started_ms)}
+        finally:
+            peers.close()
+            line.close()

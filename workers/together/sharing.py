@@ -12,7 +12,7 @@ from replication.barrier import METHOD as HEARD
 from replication.barrier import Barrier
 from replication.calls import Channel, Door, Incoming, Peers, Station, Unreachable
 from replication.calls.errors import MOVED, outcome_of
-from replication.codec import MINOR, FrameCodec
+from replication.codec import FrameCodec
 from replication.committer import Committer
 from replication.freshness import PATIENCE_SECONDS, Freshness
 from replication.hub_carrier import HubCarrier
@@ -63,9 +63,8 @@ class Sharing:
         self._pace = Pace(config.worker_lease.ms, config.worker_lease.ms // BEATS_PER_LEASE)
         self.holdings = [Holdings(family, config.worker_lease.ms) for family in (*families, LEASES)]
         self.codec = FrameCodec()
-        station = Station(
-            process.name, secret, kit.clock, kit.randomness, self._answer, self._note, failure_of, minor=MINOR
-        )
+        station = Station(process.name, secret, kit.clock, kit.randomness, self._answer, self._note, failure_of)
+        station.beat_s = self._pace.beat_ms / 1000
         station.on_closed = self._lost
         self._meters = ReplicationMeters(kit.metrics, [family.name for family in families])
         self.peers = Peers(station, connector(reactor, config.worker_calls_tls), self._meters)
@@ -213,7 +212,7 @@ class Sharing:
             self._hub.took_note(channel, topic, body)
 
     def _lost(self, channel: Channel) -> None:
-        """A connection broke: if nobody listens there any more, the process is gone, and its shards are free."""
+        """A connection broke: if nobody answers there any more, the process is gone, and its shards are free."""
         if self._hub is not None:
             self._hub.lost(channel)
         worker = self.ownership.sight.workers.get(channel.peer)
@@ -223,7 +222,7 @@ class Sharing:
     def _look_for(self, worker: Worker) -> None:
         def absent(_: object) -> None:
             if not self._is_stopped and (worker.name, worker.started_ms) in self.peers.refused:
-                logger.warning("nobody listens at the address of %s any more", worker.name)
+                logger.warning("nobody answers at the address of %s any more", worker.name)
                 self._miss(worker.name, worker.started_ms)
                 self._tell_others()
                 self.ownership.look_soon()
