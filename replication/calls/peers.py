@@ -96,6 +96,7 @@ class Peers:
         for old in [key for key in self._channels if key[0] == worker.name]:
             self._channels.pop(old).close()
         self._channels[worker.name, worker.started_ms] = channel
+        self.refused.discard((worker.name, worker.started_ms))
         return channel
 
     def _tell(self, key: tuple[str, int], result: Any) -> None:
