@@ -66,6 +66,9 @@ class Presence:
         """
         if not self.is_enabled:
             return
+        known = self._people.get(user_id)
+        if known is not None and known.polls_on(device_id, presence, self._times, self._clock.monotonic_ms()):
+            return
         if not await self._rooms.user_log.owns(user_id):
             await self.polls.began(user_id, device_id, presence)
             return
@@ -78,6 +81,7 @@ class Presence:
                 await self._clock.sleep(0)  # the bus delivers on the next turn, so that the poll itself knows of it
         except BaseException:
             self.stopped_syncing(user_id, device_id)
+            self._agenda.plan(user_id, self._clock.monotonic_ms())  # the next poll tells nothing if it is like this one
             raise
 
     def stopped_syncing(self, user_id: str, device_id: str | None) -> None:

@@ -74,6 +74,16 @@ class Person:
         device.wish = wish
         device.polls += 1
 
+    def polls_on(self, device_id: str | None, wish: str, times: Times, now_ms: int) -> bool:
+        """A client polls. If it has been there all the time and wishes as before, that is taken in here, and tells
+        nobody anything new; otherwise it is no more than asked.
+        """
+        device = self.devices.get(device_id)
+        if device is None or device.wish != wish or not _counts(device, times, now_ms):
+            return False
+        device.polls += 1
+        return True
+
     def poll_ended(self, device_id: str | None, now_ms: int) -> None:
         """A poll of a client has been answered."""
         device = self.devices.get(device_id)

@@ -1,5 +1,7 @@
 """The rules for one user, and the agenda that says when to look at them again."""
 
+from copy import deepcopy
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -140,3 +142,30 @@ def test_the_agenda_gives_each_key_once_and_never_early(plans: list[tuple[str, i
     assert {key for key, at_ms in earliest.items() if at_ms + 500 <= now_ms} <= set(taken)
     assert len(agenda) == len(earliest) - len(taken)
     assert set(agenda.take(10_000)) == earliest.keys() - set(taken)
+
+
+_DEVICES = st.sampled_from(["D", "PHONE"])
+_WISHES = st.sampled_from([ONLINE, UNAVAILABLE])
+_MOMENTS = st.integers(0, 100_000)
+
+
+@given(st.lists(st.tuples(_MOMENTS, _DEVICES, st.none() | _WISHES)), _DEVICES, _WISHES, _MOMENTS)
+def test_a_client_that_polls_on_changes_nothing_that_others_see(
+    past: list[tuple[int, str, str | None]], device_id: str, wish: str, now_ms: int
+) -> None:
+    person = Person()
+    for at_ms, device, began in sorted(past, key=lambda step: step[0]):
+        if began is None:
+            person.poll_ended(device, at_ms)
+        else:
+            person.poll_began(device, began, at_ms)
+    now_ms += max((at_ms for at_ms, *_ in past), default=0)
+    usual = deepcopy(person)
+    usual.poll_began(device_id, wish, now_ms)
+    before = person.view(TIMES, now_ms)
+    if person.polls_on(device_id, wish, TIMES, now_ms):
+        assert person == usual
+        assert person.view(TIMES, now_ms) == before
+    else:
+        assert person.view(TIMES, now_ms) == before
+        assert person != usual
