@@ -75,7 +75,7 @@ def measure(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.bench side-by-side", description=__doc__)
     parser.add_argument("scenarios", nargs="*", choices=[*SCENARIOS, []], help="which (all if none is named)")
-    parser.add_argument("--size", choices=SCALES, default="quick", help="quick is some minutes, full is hours")
+    parser.add_argument("--size", choices=SCALES, default="quick", help="quick is some minutes, full half an hour")
     parser.add_argument("--scale", type=float, help="a size between those")
     parser.add_argument("--workers", action="store_true", help="clusters of four processes each, behind HAProxy")
     parser.add_argument("--output", type=Path, help="a folder for table.md, numbers.json, plot.svg and growth.svg")
