@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from replication.numbers import shard_of
+from synapse_like.matrix.canonical_json import parsed
 from synapse_like.matrix.client_format import ClientJSON
 from synapse_like.matrix.events import Event
 from synapse_like.matrix.room_versions import room_version
@@ -127,10 +128,14 @@ def stored(row: Row) -> StoredEvent:
         :12
     ]
     text, extras, _, version_name, shard, redaction_nid = row[12:18]
-    event = Event.recalled(event_id, text, room_version(version_name))
+    rules = room_version(version_name)
+    if redaction_nid is None:
+        event = Event.recalled(event_id, text, rules)
+    else:
+        event = Event.restored(event_id, parsed(text), rules).redacted()
     event.rejected = kind == Kind.REJECTED
     return StoredEvent(
-        event=event if redaction_nid is None else event.redacted(),
+        event=event,
         event_nid=event_nid,
         room_nid=room_nid,
         shard=shard,
@@ -159,13 +164,13 @@ def stored_all(transaction: Transaction, rows: Sequence[Row], peek: Peek = no_me
     """Stored events out of rows, with their redactions (one more query if there are any); those that are in memory from
     there.
     """
-    redactions = {row[17] for row in rows if row[17] is not None}
+    kept = [_in_memory(peek, row[0], row[3], row[17]) for row in rows]
+    redactions = {row[17] for row, event in zip(rows, kept, strict=True) if event is None and row[17] is not None}
     by_nid: dict[int, StoredEvent] = {}
     if redactions:
         by_nid = {row[1]: stored(row) for row in sql.by_nids(transaction, sorted(redactions))}
     found = []
-    for row in rows:
-        event = _in_memory(peek, row[0], row[3], row[17])
+    for row, event in zip(rows, kept, strict=True):
         if event is None:
             event = stored(row)
             event.redaction = by_nid.get(row[17])

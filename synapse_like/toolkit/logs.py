@@ -33,6 +33,8 @@ _process = ("main", "main")
 _NOISY = ("twisted", "asyncio", "sentry_sdk", "urllib3")
 GATHER_S: Final = 0.1
 """How long a line may wait for others before they are written together."""
+MOST_LINES: Final = 10_000
+"""So many lines wait at most; whoever brings more waits until they are written."""
 
 
 @contextmanager
@@ -128,6 +130,8 @@ class Output(logging.Handler):
     def put(self, line: str) -> None:
         """Take a line that is ready; from any thread. To wake the one that writes would cost more than the line."""
         self._lines.append(line)
+        if len(self._lines) > MOST_LINES:
+            self.flush()
 
     def flush(self) -> None:
         """Write what waits. What cannot be written, as the stream was closed or the disk is full, is lost."""

@@ -134,6 +134,16 @@ def test_a_warning_is_written_at_once_behind_what_came_before():
     assert "".join(stream.writes) == "before\ncareful\n"
 
 
+def test_too_many_lines_wait_for_nobody(monkeypatch):
+    monkeypatch.setattr(logs, "GATHER_S", 3600)
+    monkeypatch.setattr(logs, "MOST_LINES", 3)
+    stream = _Stream()
+    output = logs.Output(stream)
+    for number in range(5):
+        output.put(str(number))
+    assert stream.writes == ["0\n1\n2\n3\n"]
+
+
 def test_lines_for_a_closed_stream_are_lost_in_silence():
     stream = _Stream()
     stream.write = io.StringIO.write.__get__(stream)
