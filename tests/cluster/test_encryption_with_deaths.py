@@ -27,7 +27,7 @@ def test_every_message_can_be_read_though_processes_die(tmp_path: Path) -> None:
         finally:
             ended.set()
             killer.join()
-        assert killed  # how many depends on how quick the machine is
+        assert len(killed) >= 2
         assert len([each for each in seen["all"] if "/sendToDevice/" in each["path"]]) >= MESSAGES / 20
 
 
@@ -38,7 +38,7 @@ def _run(url: str, folder: Path) -> dict[str, Any]:
 def _kill_in_turn(server: Cluster, ended: threading.Event, killed: list[str]) -> None:
     """Kill one process after the other, each once the one before it is back."""
     for name in VICTIMS:
-        if ended.wait(4):
+        if ended.wait(1):
             return
         server.kill9(name)
         killed.append(name)
