@@ -69,6 +69,7 @@ class Connection(Protocol):
         self._is_lost = self._is_deaf = True
         self.deadline = inf
         self._waiting.clear()
+        self._reader.close()
         self._lost(self)
         if self._active is not None:
             self._active.request.mark_disconnected()

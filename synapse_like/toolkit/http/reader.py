@@ -81,6 +81,10 @@ class RequestReader:
         self.phase = Phase.BETWEEN
         self._begin()
 
+    def close(self) -> None:
+        """Read no more. Parser and receiver hold this reader, so whoever is done would wait for the garbage collector."""
+        del self._parser, self._receiver
+
     def feed(self, data: bytes) -> None:
         """Take more input. Raises Refused; after that the reader must not be fed again."""
         was_in_head = self.phase is Phase.HEAD
@@ -98,6 +102,7 @@ class RequestReader:
             self._check_unfinished(len(data))
 
     def _begin(self) -> None:
+        """Have nothing of a request: an idle connection does not keep its last one."""
         self._target = b""
         self._pairs: list[tuple[str, str]] = []
         self._size = 0
@@ -112,7 +117,6 @@ class RequestReader:
     def on_message_begin(self) -> None:
         """A request begins."""
         if not self._is_skipping:
-            self._begin()
             self.phase = Phase.HEAD
 
     def on_url(self, part: bytes) -> None:
@@ -168,8 +172,10 @@ class RequestReader:
         head = self._head
         if self._is_skipping or head is None or (self._parser.should_upgrade() and head.has_body):
             return
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         self.phase = Phase.BETWEEN
-        self._receiver.request_received(head, self._body[0] if len(self._body) == 1 else b"".join(self._body))
+        self._begin()
+        self._receiver.request_received(head, body)
 
     # ----
 
