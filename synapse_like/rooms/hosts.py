@@ -37,8 +37,8 @@ class RoomHosts:
             if fact.room_id in self._loading:
                 self._loading[fact.room_id].append(fact)
             entry = self._rooms.get(fact.room_id)
-            if entry is not None and not _apply(*entry, fact):
-                del self._rooms[fact.room_id]
+            if entry is not None and not (_apply(*entry, fact) and entry[0]):
+                del self._rooms[fact.room_id]  # unclear, or deserted
 
     async def of(self, room_id: str) -> Mapping[str, int]:
         """The servers in a room now, with their numbers of joined members; nothing for an unknown room."""

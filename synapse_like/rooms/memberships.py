@@ -6,6 +6,7 @@ An entry is stamped with the positions of the snapshot it was read in, and ignor
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 
 from replication import sql as replication_sql
 from replication.numbers import shard_of
@@ -14,6 +15,7 @@ from synapse_like.rooms.facts import EventFact
 from synapse_like.rooms.families import ROOM
 from synapse_like.rooms.sql import members as sql
 from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.db.transaction import Row
 from synapse_like.toolkit.gathered import Gathered
 
 _KNOWN_USERS = 20_000
@@ -154,13 +156,19 @@ def _entries(transaction: Transaction, user_ids: Sequence[str]) -> dict[str, _En
     stamp = Vector(replication_sql.positions(transaction, ROOM.name))
     entries = {user_id: _Entry({}, stamp) for user_id in user_ids}
     for row in sql.rooms_of(transaction, user_ids):
-        entries[row[8]].rooms[row[0]] = UserRoom(*row[:8])
+        entries[row[8]].rooms[row[0]] = _user_room(row)
     return entries
 
 
 def rooms_in(transaction: Transaction, user_id: str) -> UserRooms:
     """The rooms of a user within a snapshot."""
-    return {row[0]: UserRoom(*row[:8]) for row in sql.rooms_of(transaction, [user_id])}
+    return {row[0]: _user_room(row) for row in sql.rooms_of(transaction, [user_id])}
+
+
+def _user_room(row: Row) -> UserRoom:
+    """A user's place in a room out of the database; what many have in common is there once."""
+    room_id, room_nid, shard, membership, event_id, number, sender, is_forgotten = row[:8]
+    return UserRoom(room_id, room_nid, shard, intern(membership), event_id, number, intern(sender), is_forgotten)
 
 
 def _apply(entry: _Entry, user_id: str, fact: EventFact) -> None:

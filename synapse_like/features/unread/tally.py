@@ -64,6 +64,7 @@ class Tallies:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self._known: dict[tuple[str, str], Tally] = {}
+        reader.subscribe(EVENTS, self._forget)
 
     def keep(self, user_id: str, room_id: str, tally: Tally) -> None:
         """Remember what a snapshot said. May be called in any thread."""
@@ -92,6 +93,12 @@ class Tallies:
         if tally is None:
             return True
         return any(fact.redacts is not None or any(_counts_for(tally.mode, user_id, fact)) for fact in facts)
+
+    def _forget(self, facts: Sequence[EventFact]) -> None:
+        """A membership has changed: what was counted for that user is of no use, and may never be asked for again."""
+        for fact in facts:
+            for user_id in fact.members:
+                self._known.pop((user_id, fact.room_id), None)
 
     def _advance(self, tally: Tally, user_id: str, room: UserRoom) -> None:
         if any(fact.user_id == user_id for fact in _all(self._reader.recent(MODES).since(room.room_id, tally.number))):

@@ -61,6 +61,9 @@ class RoomServers:
         present = self._rooms.get(fact.room_id)
         if present is None or not fact.members or fact.number < present.since:
             return
+        if fact.head.extremities and not fact.head.joined_members:
+            self._drop(fact.room_id)  # deserted
+            return
         for change in fact.trunk:
             if change.type != MEMBER or (server := server_of(change.state_key)) == self._server_name:
                 continue

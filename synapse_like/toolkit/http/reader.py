@@ -82,7 +82,7 @@ class RequestReader:
         self._begin()
 
     def close(self) -> None:
-        """Read no more. Parser and receiver hold this reader, so whoever is done would wait for the garbage collector."""
+        """Read no more, and let go of parser and receiver: they hold this reader, as it holds them."""
         del self._parser, self._receiver
 
     def feed(self, data: bytes) -> None:
