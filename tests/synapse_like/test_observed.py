@@ -7,6 +7,7 @@ from twisted.internet.defer import Deferred
 
 from replication.bus import Frame
 from synapse_like.toolkit.db import DatabaseUnavailable
+from tests.kit.group import Group
 from tests.kit.homeserver import TestServer
 
 Series = dict[tuple[str, ...], float]
@@ -156,3 +157,22 @@ async def test_a_reader_that_stays_behind_makes_a_process_unready(server: TestSe
     assert observation.lag.rows("room") == 7
     assert (await scraped(server))["replication_lag_rows", 'family="room"'] == 7
     assert (await server.request("GET", "/health/ready")).status == 200
+
+
+async def test_processes_of_a_cluster_live_on_without_a_database(group: Group, monkeypatch: Any) -> None:
+    """Whoever starts processes anew that do not live must not do so because of an outage elsewhere."""
+    alice = await group.register("alice")
+    await group.ok("GET", "/account/whoami", token=alice)
+
+    async def fail(_self: Any, _function: Any) -> Any:
+        raise DatabaseUnavailable("it is away")
+
+    monkeypatch.setattr(type(group.homeserver.kit.database), "read", fail)
+    for member in group.members:
+        at = group.at(member)
+        for path in ("/health/live", "/health", "/metrics", "/_matrix/client/versions", "/login"):
+            assert (await at.request("GET", path)).status == 200, f"{path} at {member.name}"
+        with monkeypatch.context() as uncounted:
+            uncounted.setattr(type(member.sharing.ownership), "has_valid_registration", False)
+            assert (await at.request("GET", "/health/live")).status == 200
+            assert (await at.request("GET", "/account/whoami", token=alice)).status == 503

@@ -42,7 +42,7 @@ class LoginApi:
         self._sessions = sessions
         self._well_known = {"m.homeserver": {"base_url": base_url}} if base_url else None
 
-    @endpoint("GET", client("/login"), auth=Auth.NONE)
+    @endpoint("GET", client("/login"), auth=Auth.NONE, is_constant=True)
     async def flows(self, request: Request[Any]) -> dict[str, Any]:
         """How one can log in."""
         return {"flows": [{"type": PASSWORD}] if self._login.is_enabled else []}

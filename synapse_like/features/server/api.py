@@ -36,18 +36,18 @@ class ServerApi:
         self._config = config
         self._capabilities = capabilities
 
-    @endpoint("GET", "/_matrix/client/versions", auth=Auth.OPTIONAL)
+    @endpoint("GET", "/_matrix/client/versions", auth=Auth.OPTIONAL, is_constant=True)
     async def versions(self, request: Request[Any]) -> dict[str, Any]:
         """Which versions of the specification clients may use here."""
         unstable = {**UNSTABLE_FEATURES, **self._capabilities.unstable_features}
         return {"versions": VERSIONS, "unstable_features": unstable}
 
-    @endpoint("GET", client("/capabilities"), auth=Auth.GUEST)
+    @endpoint("GET", client("/capabilities"), auth=Auth.GUEST, is_constant=True)
     async def capabilities(self, request: Request[Any]) -> dict[str, Any]:
         """What this server can do for this user."""
         return {"capabilities": self._capabilities.of(request.requester)}
 
-    @endpoint("GET", "/.well-known/matrix/client", auth=Auth.NONE)
+    @endpoint("GET", "/.well-known/matrix/client", auth=Auth.NONE, is_constant=True)
     async def well_known_client(self, request: Request[Any]) -> dict[str, Any]:
         """Where clients reach this server. Answered only if `public_baseurl` is set."""
         if self._server.public_baseurl is None:
@@ -57,7 +57,7 @@ class ServerApi:
             found["m.identity_server"] = {"base_url": self._config.default_identity_server}
         return {**found, **self._config.extra_well_known_client_content}
 
-    @endpoint("GET", "/.well-known/matrix/server", auth=Auth.NONE)
+    @endpoint("GET", "/.well-known/matrix/server", auth=Auth.NONE, is_constant=True)
     async def well_known_server(self, request: Request[Any]) -> dict[str, Any]:
         """Where other servers reach this one: on port 443 of its name, if `serve_server_wellknown` is set."""
         if not self._server.serve_server_wellknown:
@@ -66,7 +66,7 @@ class ServerApi:
         has_port = name.rpartition(":")[2].isdigit() and not name.endswith("]")
         return {"m.server": name if has_port else f"{name}:443"}
 
-    @endpoint("GET", "/.well-known/matrix/support", auth=Auth.NONE)
+    @endpoint("GET", "/.well-known/matrix/support", auth=Auth.NONE, is_constant=True)
     async def well_known_support(self, request: Request[Any]) -> dict[str, Any]:
         """Whom to ask for help."""
         found: dict[str, Any] = {}
@@ -79,7 +79,7 @@ class ServerApi:
             raise NotFound("Neither admin_contact nor support_page is set")
         return found
 
-    @endpoint("GET", "/health", auth=Auth.NONE, resource="health")
+    @endpoint("GET", "/health", auth=Auth.NONE, resource="health", is_constant=True)
     async def health(self, request: Request[Any]) -> Reply:
         """Whether the process answers."""
         return Reply(200, b"OK", content_type="text/plain; charset=utf-8")

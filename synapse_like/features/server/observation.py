@@ -15,12 +15,12 @@ class HealthApi:
     def __init__(self, readiness: Readiness) -> None:
         self._readiness = readiness
 
-    @endpoint("GET", "/health/live", auth=Auth.NONE, resource="health")
+    @endpoint("GET", "/health/live", auth=Auth.NONE, resource="health", is_constant=True)
     async def live(self, request: Request[Any]) -> Reply:
         """Whether the reactor turns; nothing else is looked at, so that an outage elsewhere restarts nobody."""
         return Reply(200, {"is_alive": True})
 
-    @endpoint("GET", "/health/ready", auth=Auth.NONE, resource="health")
+    @endpoint("GET", "/health/ready", auth=Auth.NONE, resource="health", is_constant=True)
     async def ready(self, request: Request[Any]) -> Reply:
         """Whether this process should get requests: 503 and the reasons if not."""
         state = await self._readiness.state()
@@ -34,7 +34,7 @@ class MetricsApi:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    @endpoint("GET", "/metrics", "/_synapse/metrics", auth=Auth.NONE, resource="metrics")
+    @endpoint("GET", "/metrics", "/_synapse/metrics", auth=Auth.NONE, resource="metrics", is_constant=True)
     async def metrics(self, request: Request[Any]) -> Reply:
         """Everything that this process counts, in Prometheus's text format."""
         return Reply(200, await self._metrics.scrape(), content_type=CONTENT_TYPE)

@@ -31,7 +31,7 @@ class SessionsApi:
         self._devices = devices
         self._limiter = limiter
 
-    @endpoint("GET", client("/account/whoami"), auth=Auth.GUEST, balance=Balance.USER)
+    @endpoint("GET", client("/account/whoami"), auth=Auth.GUEST, balance=Balance.USER, is_constant=True)
     async def who_am_i(self, request: Request[Any]) -> dict[str, Any]:
         """Whose token this is."""
         requester = request.requester

@@ -33,7 +33,7 @@ class VoipApi:
         self._config = config
         self._clock = clock
 
-    @endpoint("GET", client("/voip/turnServer"), auth=Auth.GUEST)
+    @endpoint("GET", client("/voip/turnServer"), auth=Auth.GUEST, is_constant=True)
     async def turn_server(self, request: Request[Any]) -> dict[str, Any]:
         """Where calls may be relayed, and how to be let in; an empty object if nowhere."""
         requester, config = request.requester, self._config

@@ -11,7 +11,7 @@ from synapse_like.matrix.errors import InternalError, InvalidParam, LimitExceede
 from synapse_like.toolkit.db import Unstorable
 from synapse_like.toolkit.http.authentication import Authenticators, authenticate
 from synapse_like.toolkit.http.bodies import decode_body
-from synapse_like.toolkit.http.endpoint import Endpoint
+from synapse_like.toolkit.http.endpoint import Auth, Endpoint
 from synapse_like.toolkit.http.reply import Reply, as_reply
 from synapse_like.toolkit.http.request import Request
 from synapse_like.toolkit.http.router import Match, Router, WrongMethod
@@ -90,11 +90,11 @@ class App:
             raise match
         endpoint = match.route.endpoint
         request.params = match.params
-        if self._elsewhere is not None:
+        if self._elsewhere is not None and not (endpoint.is_constant and endpoint.auth is Auth.NONE):
             self._elsewhere.check()
         await authenticate(request, endpoint.auth, self._authenticators)
         request.body = decode_body(request.raw_body, endpoint)
-        if self._elsewhere is None:
+        if self._elsewhere is None or endpoint.is_constant:
             return as_reply(await match.route.handler(request))
 
         async def here() -> Reply:

@@ -93,6 +93,8 @@ class Endpoint:
     """True if an empty body counts as ``{}``."""
     is_cancellable: bool = False
     """True if the handler may be stopped half-way when its client has gone: only for handlers that write nothing."""
+    is_constant: bool = False
+    """True if nothing that is written changes the answer: any process gives it, without asking how far the logs are."""
     name: str = ""
     """``Class.method`` of the handler, for logs and metrics; filled in by :func:`declared`."""
 
@@ -111,6 +113,7 @@ class Options(TypedDict, total=False):
     resource: str
     allows_empty_body: bool
     is_cancellable: bool
+    is_constant: bool
 
 
 def endpoint(method: str, *paths: str | tuple[str, ...], **options: Unpack[Options]) -> Callable[[_F], _F]:
