@@ -26,11 +26,14 @@ Open = Callable[[Path, float], Bench]
 def running(scale: float, has_workers: bool = False) -> Iterator[dict[str, Bench]]:
     """Both servers by title, each with a database of its own in the same PostgreSQL, which waits for the disk.
 
+    It does not vacuum by itself.
+
     Raises NotInstallable if there is no Synapse.
     """
     kinds: dict[str, Open] = (
         {OURS: _our_cluster, THEIRS: _their_cluster} if has_workers else {OURS: _ours, THEIRS: _theirs}
     )
+    postgres.configure("autovacuum", "off", durable=True)
     with tempfile.TemporaryDirectory() as folder:
         benches: dict[str, Bench] = {}
         try:

@@ -39,9 +39,11 @@ async def send_by_members(bench: Bench) -> None:
 
 
 async def sync_by_rooms(bench: Bench) -> None:
-    """First syncs of a user with more and more rooms."""
-    (user,) = await bench.users(1)
-    made = 0
+    """First syncs of a user with more and more rooms, and messages to this user's long poll in one of them."""
+    user, writer = await bench.users(2)
+    shared = await load.create_room(writer, **PUBLIC)
+    await load.join(user, shared)
+    made = 1
     for count in (each for each in ROOMS if each <= bench.size(ROOMS[-1], 60)):
         await load.at_once([partial(load.create_room, user, name=f"r{i}") for i in range(made, count)], 1)
         made = count
@@ -52,6 +54,24 @@ async def sync_by_rooms(bench: Bench) -> None:
                 # The filter differs each time, so that no server can answer with what it said before.
                 limits = quote(f'{{"room":{{"timeline":{{"limit":{10 + index}}}}}}}')
                 await timed(latencies, partial(user.json, "GET", f"{V3}/sync?timeout=0&filter={limits}"))()
+        await _correspond(bench, user, writer, shared, count)
+
+
+async def _correspond(bench: Bench, reader: Connection, writer: Connection, room: str, count: int) -> None:
+    """One writes what the other, who is in so many rooms, waits for; again and again."""
+    since = (await load.sync(reader))["next_batch"]
+    latencies: list[float] = []
+    times = bench.size(100, 30)
+
+    async def write_and_read(number: int) -> None:
+        nonlocal since
+        waiting = asyncio.create_task(load.sync(reader, since, 20_000))
+        await load.send(writer, room, f"c{count}-{number}")
+        since = (await waiting)["next_batch"]
+
+    async with bench.measured(f"growth: send and deliver, {count:,} rooms", times, latencies):
+        for number in range(times):
+            await timed(latencies, partial(write_and_read, number))()
 
 
 async def bytes_stored(bench: Bench) -> None:

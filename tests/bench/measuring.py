@@ -83,6 +83,8 @@ class Bench:
     rows: list[Row] = field(default_factory=list)
     bytes_by_name: dict[str, float] = field(default_factory=dict)
     names: int = 0
+    vacuum_s: float = 0.0
+    """CPU seconds that the database has spent on `vacuum`."""
 
     @property
     def port(self) -> int:
@@ -133,6 +135,18 @@ class Bench:
                 cursor.execute("SELECT pg_database_size(current_database())")
                 (size,) = cursor.fetchone() or (0,)
                 return int(size)
+        finally:
+            connection.close()
+
+    def vacuum(self) -> None:
+        """Clean the database up and renew its statistics."""
+        connection = psycopg2.connect(**self.dsn or {})
+        try:
+            connection.autocommit = True
+            before = self._cpu()[1]
+            with connection.cursor() as cursor:
+                cursor.execute("VACUUM (ANALYZE, PARALLEL 0)")  # in one process, which is still there afterwards
+            self.vacuum_s += self._cpu()[1] - before
         finally:
             connection.close()
 

@@ -24,7 +24,8 @@ def _benches(folder: Path) -> dict[str, Bench]:
         (folder / title).mkdir()
         server = Server(folder / title, {"name": "sqlite3", "args": {"database": ":memory:"}})
         rows = [_row("send", 0.5 * factor), _row("who <am> I", 0.1 * factor, 0.95 if factor == 1 else 0.1)]
-        benches[title] = Bench(server, None, rows=rows, bytes_by_name={"bytes of a message": 700.0 * factor})
+        by_name = {"bytes of a message": 700.0 * factor}
+        benches[title] = Bench(server, None, rows=rows, bytes_by_name=by_name, vacuum_s=0.2 * factor)
         benches[title].rows.append(_row("a few", factor, operations=2))
         benches[title].rows.append(_row("send", 2.0 * factor))
     benches[OURS].rows.append(_row("only ours", 1))
@@ -40,6 +41,7 @@ def test_the_table_gives_ratios_and_marks_a_busy_generator(tmp_path: Path) -> No
     assert "only ours" not in text
     assert "| a few | 1.00 + 0.50 | 20.00 + 10.00 | - |" in text
     assert "| bytes of a message | 700 | 14,000 | 20.0 |" in text
+    assert "| vacuuming, CPU | 0.2 s | 4.0 s | 20.0 |" in text
     assert "| resident memory at the end | 1 MiB | 3 MiB | 3.0 |" in text
 
 

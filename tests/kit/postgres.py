@@ -117,6 +117,13 @@ def _wait_until_ready(dsn: dict[str, Any], log: Path) -> None:
             time.sleep(0.05)
 
 
+def configure(name: str, value: str, durable: bool = False) -> None:
+    """Set something for the rest of the run, of what can be set while the server runs."""
+    server = start(durable)
+    _execute(server, f"ALTER SYSTEM SET {name} = {value}")
+    _execute(server, "SELECT pg_reload_conf()")
+
+
 def _execute(dsn: dict[str, Any], statement: str) -> None:
     connection = psycopg2.connect(**dsn)
     try:
