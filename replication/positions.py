@@ -27,7 +27,7 @@ class Vector(tuple[int, ...]):
 
     def reaches(self, other: Sequence[int]) -> bool:
         """Whether every shard is at or past `other`."""
-        return all(mine >= theirs for mine, theirs in zip(self, other, strict=True))
+        return all(map(ge, self, other))
 
     def moved(self, shard: int, counter: int) -> "Vector":
         """The vector with one shard changed."""

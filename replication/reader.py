@@ -41,6 +41,7 @@ class Reader:
         self._storages: dict[str, list[Storage[Any]]] = {family.name: [] for family in families}
         self._subscribers: dict[str, list[Subscriber]] = {}
         self._recent: dict[str, RecentFacts[Any]] = {}
+        self._arrived: list[Advanced] = []
         self._advanced: list[Advanced] = []
         self._refilling: dict[tuple[str, int], list[Frame]] = {}
         self._is_starting = False
@@ -78,6 +79,10 @@ class Reader:
     def subscribe(self, stream: Stream[F], subscriber: Callable[[Sequence[F]], None]) -> None:
         """Hear a stream's facts, batch by batch, before the position moves past them. Must not raise or wait."""
         self._subscribers.setdefault(stream.name, []).append(subscriber)
+
+    def on_facts(self, listener: Advanced) -> None:
+        """Hear of every frame of a log before the position moves past it. Must not wait."""
+        self._arrived.append(listener)
 
     def on_advance(self, listener: Advanced) -> None:
         """Hear of every frame after the position has moved."""
@@ -159,12 +164,13 @@ class Reader:
     def _take_ephemeral(self, frame: Frame) -> None:
         self.ephemeral += 1
         self._distribute(frame.facts)
-        self._announce(frame)
+        _tell(self._advanced, frame)
 
     def _take(self, frame: Frame) -> None:
         self._distribute(frame.facts)
+        _tell(self._arrived, frame)
         self.positions[frame.family] = self.positions[frame.family].moved(frame.shard, frame.last)
-        self._announce(frame)
+        _tell(self._advanced, frame)
 
     def _distribute(self, facts: Sequence[tuple[str, Fact]]) -> None:
         by_stream: dict[str, list[Fact]] = {}
@@ -178,13 +184,6 @@ class Reader:
                     subscriber(batch)
                 except Exception:
                     logger.exception("a subscriber of %s failed", name)
-
-    def _announce(self, frame: Frame) -> None:
-        for listener in self._advanced:
-            try:
-                listener(frame)
-            except Exception:
-                logger.exception("a listener of %s shard %d failed", frame.family, frame.shard)
 
     def _refill(self, frame: Frame) -> None:
         """Fetch what was missed up to the committed position; frames that come meanwhile wait."""
@@ -223,6 +222,14 @@ class Reader:
             return Frame(family, shard, 0, known + 1, upto, facts)
 
         return await self._database.read(read)
+
+
+def _tell(listeners: Sequence[Advanced], frame: Frame) -> None:
+    for listener in listeners:
+        try:
+            listener(frame)
+        except Exception:
+            logger.exception("a listener of %s shard %d failed", frame.family, frame.shard)
 
 
 def _is_behind(now: Sequence[int], before: Sequence[int] | None) -> bool:

@@ -86,7 +86,7 @@ class Homeserver:
         if sharing is not None:
             sharing.attach(self.spine.committer, rooms)
             self.readiness.add("shards", sharing.is_settled)
-        self.notifier = Notifier(rooms.reader)
+        self.notifier = Notifier(rooms.reader, kit.clock)
         self.built = _build_all(features, [kit, rooms, notices, self.notifier, self.readiness], self._give_twins)
         self.observation = Observation(kit, self.spine, self.readiness)
         self._jobs = Jobs(kit.clock, [*self.observation.jobs(), *self._repeated()], kit.metrics)

@@ -57,6 +57,8 @@ class RoomMember:
 class _Entry:
     rooms: UserRooms
     stamp: Vector
+    joined: tuple[str, ...] | None = None
+    """The ids of the joined ones among them, once somebody has asked."""
 
 
 class Memberships:
@@ -94,6 +96,9 @@ class Memberships:
 
     async def rooms_of(self, user_id: str) -> Mapping[str, UserRoom]:
         """All rooms in which the user has, or had, a membership, by room id."""
+        return (await self._of(user_id)).rooms
+
+    async def _of(self, user_id: str) -> _Entry:
         entry = self._users.get(user_id)
         if entry is None:
             self.misses += 1
@@ -102,7 +107,7 @@ class Memberships:
         else:
             self.hits += 1
             self._users.move_to_end(user_id)
-        return entry.rooms
+        return entry
 
     def peek(self, user_id: str) -> Mapping[str, UserRoom] | None:
         """The rooms of a user if they are in memory."""
@@ -114,10 +119,12 @@ class Memberships:
         room = (await self.rooms_of(user_id)).get(room_id)
         return room.membership if room else None
 
-    async def joined_rooms(self, user_id: str) -> list[str]:
-        """The ids of the rooms that the user has joined."""
-        rooms = await self.rooms_of(user_id)
-        return [room.room_id for room in rooms.values() if room.membership == "join"]
+    async def joined_rooms(self, user_id: str) -> tuple[str, ...]:
+        """The ids of the rooms that the user has joined: the same object for as long as nothing changes."""
+        entry = await self._of(user_id)
+        if entry.joined is None:
+            entry.joined = tuple(room.room_id for room in entry.rooms.values() if room.membership == "join")
+        return entry.joined
 
     async def share_a_room(self, one: str, other: str) -> bool:
         """Whether both users have joined one room."""
@@ -174,6 +181,7 @@ def _user_room(row: Row) -> UserRoom:
 def _apply(entry: _Entry, user_id: str, fact: EventFact) -> None:
     if entry.stamp.covers(fact.number):
         return
+    entry.joined = None
     for change in fact.trunk:
         if change.type != "m.room.member" or change.state_key != user_id:
             continue

@@ -36,7 +36,7 @@ def rooms_from_memory(
     missing: set[str] = set()
     if since.rooms == context.now.rooms:
         return found, missing
-    for room in context.rooms.values():
+    for room in context.touched_rooms():
         after = since.room_floor(room.shard)
         if room.number > after or not context.now.rooms.covers(room.number):
             raise NotInMemory

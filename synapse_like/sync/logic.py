@@ -12,7 +12,7 @@ from synapse_like.rooms.memberships import rooms_in
 from synapse_like.sync.from_database import Found, rooms_from_database
 from synapse_like.sync.from_memory import NotInMemory, rooms_from_memory
 from synapse_like.sync.metrics import SyncMeters
-from synapse_like.sync.notifier import Notifier
+from synapse_like.sync.notifier import Notifier, Watch
 from synapse_like.sync.ports import Preferences
 from synapse_like.sync.response import SyncResponse
 from synapse_like.sync.rooms_part import RoomNews, put_invited, put_joined, put_left
@@ -66,21 +66,24 @@ class Sync:
 
     async def answer(self, question: Question) -> tuple[SyncResponse, SyncToken]:
         """The response and the place after it; waits up to `timeout_ms` for something to tell."""
+        if question.since is None or question.is_full_state or not question.timeout_ms:
+            return self._nothing(question) or await self._once(question)
         deadline_ms = self._clock.monotonic_ms() + question.timeout_ms
         user_id = question.requester.user_id
+        who = user_id, question.requester.device_id
         while True:
-            known = await self._rooms.memberships.rooms_of(user_id)
-            keys = [user_id, *(room.room_id for room in known.values() if room.membership == "join")]
-            ticket = self._notifier.ticket(keys)
+            joined = await self._rooms.memberships.joined_rooms(user_id)
+            watch = self._notifier.follow(who, user_id, joined)
+            rings = watch.rings
             try:
-                response, now = self._nothing(question) or await self._once(question)
+                response, now = self._nothing(question) or await self._once(question, watch)
                 left_ms = deadline_ms - self._clock.monotonic_ms()
-                if question.since is None or question.is_full_state or not response.is_empty() or left_ms <= 0:
+                if not response.is_empty() or left_ms <= 0:
                     return response, now
-                if not await ticket.wait(self._clock, left_ms / 1000) or self._notifier.is_closed:
+                if not await watch.wait(self._clock, left_ms / 1000, rings) or self._notifier.is_closed:
                     return response, now
             finally:
-                self._notifier.drop(ticket)
+                self._notifier.leave(who, watch)
 
     def place_now(self) -> SyncToken:
         """The place that this process has reached."""
@@ -112,9 +115,9 @@ class Sync:
         self._meters.empty.value += 1
         return response, now
 
-    async def _once(self, question: Question) -> tuple[SyncResponse, SyncToken]:
+    async def _once(self, question: Question, watch: Watch | None = None) -> tuple[SyncResponse, SyncToken]:
         began = seconds()
-        context = await self._context(question)
+        context = await self._context(question, watch)
         recent = self._rooms.reader.recent(EVENTS)
         if context.since is not None and not context.is_full_state:
             for _ in range(_FETCHES):
@@ -133,7 +136,7 @@ class Sync:
         self._meters.answered("database", began)
         return answer
 
-    async def _context(self, question: Question) -> SyncContext:
+    async def _context(self, question: Question, watch: Watch | None) -> SyncContext:
         user_id = question.requester.user_id
         ignored = await self._preferences.ignored_users(user_id)
         shard = await self._rooms.user_log.shard_of(user_id)
@@ -155,6 +158,7 @@ class Sync:
             now=now,
             filter=question.filter,
             rooms=rooms,
+            touched=watch.touched(since.rooms) if watch is not None and since is not None else None,
             is_full_state=question.is_full_state,
             uses_state_after=question.uses_state_after,
             now_ms=self._clock.now_ms(),

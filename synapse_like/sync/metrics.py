@@ -22,7 +22,7 @@ class SyncMeters:
     """The series."""
 
     def __init__(self, metrics: Metrics, notifier: Notifier) -> None:
-        metrics.sample(WAITING, lambda: notifier.tickets)
+        metrics.sample(WAITING, lambda: notifier.polls)
         self.empty = metrics.tally(EMPTY)
         self._seconds = {source: metrics.distribution(SECONDS, source=source) for source in _SOURCE["source"]}
 

@@ -4,7 +4,7 @@ A section is asked for what happened between two places, first from memory; if a
 that far (an initial sync, an old token, a room just joined), all are asked again with one database snapshot.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -28,6 +28,8 @@ class SyncContext:
     filter: Filter
     rooms: Mapping[str, UserRoom]
     """All rooms in which the user has or had a membership, as of `now`."""
+    touched: Sequence[str] | None = None
+    """The ids of the rooms in whose logs something came after `since`; None if that is not known."""
     is_full_state: bool = False
     uses_state_after: bool = False
     now_ms: int = 0
@@ -44,11 +46,17 @@ class SyncContext:
 
     def joined(self) -> list[UserRoom]:
         """The rooms that the user has joined and that the filter lets through."""
-        return [
-            room
-            for room in self.rooms.values()
-            if room.membership == "join" and self.filter.room.allows_room(room.room_id)
-        ]
+        return self._joined(self.rooms.values())
+
+    def touched_rooms(self) -> Iterable[UserRoom]:
+        """Those of `rooms` in whose logs something may have come after `since`."""
+        if self.touched is None:
+            return self.rooms.values()
+        return [self.rooms[room_id] for room_id in self.touched if room_id in self.rooms]
+
+    def touched_joined(self) -> list[UserRoom]:
+        """Those of `joined` in whose logs something may have come after `since`."""
+        return self._joined(self.touched_rooms())
 
     def has_joined(self, room_id: str) -> bool:
         """Whether the response may say something about this room's ephemeral and account data."""
@@ -68,6 +76,10 @@ class SyncContext:
     def ephemeral_after(self) -> int:
         """The count of ephemeral facts after which things are new to the client; 0: everything is."""
         return self.since.ephemeral if self.since is not None and self.is_same_process else 0
+
+    def _joined(self, rooms: Iterable[UserRoom]) -> list[UserRoom]:
+        allows = self.filter.room.allows_room
+        return [room for room in rooms if room.membership == "join" and allows(room.room_id)]
 
 
 @runtime_checkable

@@ -52,9 +52,8 @@ class EventStream:
         ignored = await self._preferences.ignored_users(user_id) - {user_id}
         deadline_ms = self._clock.monotonic_ms() + timeout_ms
         while True:
-            rooms = await self._rooms.memberships.rooms_of(user_id)
-            joined = [room.room_id for room in rooms.values() if room.membership == "join"]
-            ticket = self._notifier.ticket([room_id] if room_id is not None else [user_id, *joined])
+            joined = await self._rooms.memberships.joined_rooms(user_id)
+            watch = self._notifier.listen([room_id] if room_id is not None else [user_id, *joined])
             try:
                 news = await self._database.read(
                     lambda txn, start=since: self._news(txn, user_id, start, room_id)  # type: ignore[misc]
@@ -63,10 +62,10 @@ class EventStream:
                 shown = [(past, event) for past, event in news.events if _is_shown(past, event, ignored)]
                 left_ms = deadline_ms - self._clock.monotonic_ms()
                 is_over = left_ms <= 0 or self._notifier.is_closed
-                if shown or is_over or not await ticket.wait(self._clock, left_ms / 1000):
+                if shown or is_over or not await watch.wait(self._clock, left_ms / 1000):
                     return self._rendered(shown, requester), since, news.now
             finally:
-                self._notifier.drop(ticket)
+                self._notifier.drop(watch)
 
     def _news(self, txn: Transaction, user_id: str, since: SyncToken | None, room_id: str | None) -> _News:
         now = place_in(txn, self._rooms.reader)

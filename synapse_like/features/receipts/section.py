@@ -33,7 +33,7 @@ class ReceiptsSection:
             return True
         recent = self._reader.recent(RECEIPTS)
         newest: dict[tuple[str, str, str, str], Shown] = {}
-        for room in context.joined():
+        for room in context.touched_joined():
             after = context.room_after(room)
             facts = None if after is None else recent.since(room.room_id, after)
             if facts is None:

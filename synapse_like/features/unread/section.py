@@ -5,7 +5,7 @@ those in which something counted that the user does not see (by a filter, or fro
 from replication.numbers import pack
 from replication.reader import Reader
 from synapse_like.features.receipts import RECEIPTS
-from synapse_like.features.unread.counting import Counts
+from synapse_like.features.unread.counting import Counts, total
 from synapse_like.features.unread.logic import RoomCounts
 from synapse_like.features.unread.sql import reading
 from synapse_like.features.unread.tally import Tallies, Tally
@@ -56,10 +56,9 @@ class UnreadSection:
     def _concerned(self, context: SyncContext, response: SyncResponse) -> list[UserRoom] | None:
         """The rooms whose counts are to be told; None if memory does not reach back."""
         recent = self._reader.recent(RECEIPTS)
-        found = []
-        for room in context.joined():
+        found = [context.rooms[room_id] for room_id in response.joined_rooms if context.has_joined(room_id)]
+        for room in context.touched_joined():
             if room.room_id in response.joined_rooms:
-                found.append(room)
                 continue
             after = context.room_after(room)
             receipts = None if after is None else recent.since(room.room_id, after)
@@ -72,8 +71,9 @@ class UnreadSection:
 
 
 def _put(context: SyncContext, response: SyncResponse, room: UserRoom, unread: dict[str, Counts]) -> None:
-    counts, joined = RoomCounts.of(unread), response.joined(room.room_id)
+    joined = response.joined(room.room_id)
     if context.filter.room.timeline.unread_thread_notifications:
+        counts = RoomCounts.of(unread)
         joined.counts, joined.thread_counts = counts.main, counts.threads
     else:
-        joined.counts = counts.total
+        joined.counts = total(unread)

@@ -101,8 +101,9 @@ class Tallies:
                 self._known.pop((user_id, fact.room_id), None)
 
     def _advance(self, tally: Tally, user_id: str, room: UserRoom) -> None:
-        if any(fact.user_id == user_id for fact in _all(self._reader.recent(MODES).since(room.room_id, tally.number))):
-            raise Unknown
+        for change in _all(self._reader.recent(MODES).since(room.room_id, tally.number)):
+            if change.user_id == user_id:
+                raise Unknown
         stale: set[str] = set()
         for fact in self._events(room, tally.number):
             _take(tally, user_id, fact, stale)
