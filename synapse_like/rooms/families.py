@@ -54,10 +54,14 @@ class UserLog:
         if shard is None:
             fresh = fresh_shard(USER, user_id)
             shard = await self._database.write(lambda txn: sql.user_shard(txn, user_id, fresh))
-            if len(self._shards) >= _KNOWN_USERS:
-                self._shards.clear()
-            self._shards[user_id] = shard
+            self.remember(user_id, shard)
         return shard
+
+    def remember(self, user_id: str, shard: int) -> None:
+        """Keep a user's shard in memory, which the database has told."""
+        if len(self._shards) >= _KNOWN_USERS:
+            self._shards.clear()
+        self._shards[user_id] = shard
 
     def ends(self) -> Sequence[tuple[int, int]]:
         """(shard, counter): how far each log of ours goes, as this process has committed it."""

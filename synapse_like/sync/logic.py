@@ -16,7 +16,7 @@ from synapse_like.sync.notifier import Notifier, Watch
 from synapse_like.sync.ports import Preferences
 from synapse_like.sync.response import SyncResponse
 from synapse_like.sync.rooms_part import RoomNews, put_invited, put_joined, put_left
-from synapse_like.sync.section import Section, Standing, SyncContext
+from synapse_like.sync.section import Learning, Section, Standing, SyncContext
 from synapse_like.sync.tokens import SyncToken
 from synapse_like.sync.whole_rooms import WholeRooms
 from synapse_like.toolkit.clock import Clock
@@ -61,11 +61,15 @@ class Sync:
         self._rooms = rooms
         self._sections = sections
         self._standing = [section for section in sections if isinstance(section, Standing)]
+        self._learning = [section for section in sections if isinstance(section, Learning)]
         self._preferences = preferences
         self._process = process
 
     async def answer(self, question: Question) -> tuple[SyncResponse, SyncToken]:
         """The response and the place after it; waits up to `timeout_ms` for something to tell."""
+        for section in self._learning if question.since is not None else ():
+            if not section.knows(question.requester):
+                await section.learn(question.requester)
         if question.since is None or question.is_full_state or not question.timeout_ms:
             return self._nothing(question) or await self._once(question)
         deadline_ms = self._clock.monotonic_ms() + question.timeout_ms
@@ -139,7 +143,6 @@ class Sync:
     async def _context(self, question: Question, watch: Watch | None) -> SyncContext:
         user_id = question.requester.user_id
         ignored = await self._preferences.ignored_users(user_id)
-        shard = await self._rooms.user_log.shard_of(user_id)
         rooms = await self._rooms.memberships.rooms_of(user_id)
         now = self.place_now()
         since = question.since
@@ -153,7 +156,7 @@ class Sync:
             )
         return SyncContext(
             requester=question.requester,
-            user_shard=shard,
+            user_shard=question.requester.shard,
             since=since,
             now=now,
             filter=question.filter,

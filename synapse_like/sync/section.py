@@ -91,6 +91,19 @@ class Standing(Protocol):
         ...
 
 
+@runtime_checkable
+class Learning(Protocol):
+    """A section that can tell nothing from memory before it knows something of the device."""
+
+    def knows(self, requester: Requester) -> bool:
+        """Whether it does."""
+        ...
+
+    async def learn(self, requester: Requester) -> None:
+        """See to it that it does."""
+        ...
+
+
 class Section(Protocol):
     """A part of the response. `is_ephemeral` sections live in memory alone: only `from_memory` is called, always."""
 

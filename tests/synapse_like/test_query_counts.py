@@ -1,11 +1,13 @@
 """What the hot paths ask the database: the budgets of DESIGN.md section 5, as tests. Fence and writes count too."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from twisted.internet.defer import Deferred, gatherResults
 
-from tests.kit.homeserver import TestServer
+from tests.kit.homeserver import TestServer, settings, start
 
 
 def reads(queries: Sequence[str]) -> list[str]:
@@ -54,6 +56,25 @@ async def test_an_idle_sync_reads_nothing(server: TestServer) -> None:
     server.queries.clear()
     await server.sync(token, since)
     assert server.queries == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+async def test_clients_that_come_back_after_a_restart_are_looked_up_together(kind: str, tmp_path: Path) -> None:
+    config = settings(kind, tmp_path, {})
+    server = await start(config)
+    tokens = [await server.register(f"user{index}") for index in range(40)]
+    room_id = await server.create_room(tokens[0], preset="public_chat")
+    for token in tokens[1:]:
+        await server.join(token, room_id)
+    places = [(await server.sync(token))["next_batch"] for token in tokens]
+    await server.homeserver.stop()
+    server = await start(config)
+    server.queries.clear()
+    polls = [Deferred.fromCoroutine(server.sync(*each)) for each in zip(tokens, places, strict=True)]
+    replies = await gatherResults(polls)
+    assert not any("rooms" in reply for reply in replies)
+    assert len(server.queries) < len(tokens), server.queries
+    await server.homeserver.stop()
 
 
 async def test_a_first_sync_asks_the_same_however_many_rooms(server: TestServer) -> None:

@@ -34,7 +34,7 @@ def build(kit: Kit, rooms: Rooms, accounts: Accounts, devices: Devices) -> Built
     """The stream and its part of /sync."""
     keys = OneTimeKeys(rooms.user_log, accounts)
     devices.companions.append(keys)
-    return Built(fronts=[keys], storages=[STORAGE], sections=[OneTimeKeysSection(rooms.reader)])
+    return Built(fronts=[keys], storages=[STORAGE], sections=[OneTimeKeysSection(rooms.reader, kit.database)])
 
 
 FEATURE = Feature(name="one_time_keys", build=build, package=__name__)

@@ -16,7 +16,8 @@ from synapse_like.features.sessions import DEVICES, DeviceFact
 from synapse_like.sync.response import SyncResponse
 from synapse_like.sync.section import SyncContext
 from synapse_like.sync.tokens import SyncToken
-from synapse_like.toolkit.db import Transaction
+from synapse_like.toolkit.db import Database, Transaction
+from synapse_like.toolkit.gathered import Gathered
 from synapse_like.toolkit.http.requester import Requester
 
 _KNOWN: Final = 50_000
@@ -28,17 +29,28 @@ class OneTimeKeysSection:
     """What a device has left. A change is worth a response of its own.
 
     What devices have is remembered: facts and snapshots bring it, and the newer number counts. The lock is there
-    because snapshots are read in other threads.
+    because snapshots are read in other threads. After a restart it is asked for, of many devices at once.
     """
 
     name = "one_time_keys"
     is_ephemeral = False
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, database: Database) -> None:
+        self._database = database
         self._known: OrderedDict[Device, Stock] = OrderedDict()
+        self._stored = Gathered(self._load)
         self._lock = Lock()
         reader.subscribe(ONE_TIME_KEYS, self._take)
         reader.subscribe(DEVICES, self._drop_ended)
+
+    def knows(self, requester: Requester) -> bool:
+        """Whether what the device has is in memory."""
+        return requester.device_id is None or (requester.user_id, requester.device_id) in self._known
+
+    async def learn(self, requester: Requester) -> None:
+        """Bring what the device has into memory."""
+        if requester.device_id is not None:
+            await self._stored.get((requester.user_id, requester.device_id))
 
     def nothing_new(self, requester: Requester, since: SyncToken) -> Mapping[str, bytes] | None:
         """What is known of the device; None if nothing is."""
@@ -67,6 +79,12 @@ class OneTimeKeysSection:
         stock = sql.stocks(transaction, [device]).get(device, _NOTHING)
         self._keep(device, stock)
         _put(context, response, stock)
+
+    async def _load(self, devices: Sequence[Device]) -> Mapping[Device, Stock]:
+        found = await self._database.read(lambda txn: sql.stocks(txn, devices))
+        for device in devices:
+            self._keep(device, found.get(device, _NOTHING))
+        return found
 
     def _take(self, facts: Sequence[OneTimeKeysFact]) -> None:
         for fact in facts:

@@ -68,14 +68,15 @@ class TokenAuthenticator:
         token = found.token
         if token.replaces is not None and not self._is_over(token):
             await self._sessions.settle(token)
-        shard = found.shard if found.shard is not None else await self._tools.log.shard_of(token.user_id)
+        if found.shard is not None:
+            self._tools.log.remember(token.user_id, found.shard)
         requester = Requester(
             user_id=token.user_id,
             device_id=token.device_id,
             is_guest=found.is_guest,
             is_admin=found.is_admin,
             token_id=token.token_id,
-            shard=shard,
+            shard=await self._tools.log.shard_of(token.user_id),
             is_locked=found.is_locked,
             is_suspended=found.is_suspended,
         )
