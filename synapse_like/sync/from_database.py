@@ -156,8 +156,9 @@ def _joined_news(
     is_lazy = context.filter.room.state.lazy_load_members
     heads = sql.heads(transaction, [room.room_nid for room in (*groups.fresh, *groups.joined)])
     numbers = {nid: head[0] for nid, head in heads.items()}
-    fresh = whole_rooms.read(transaction, groups.fresh, numbers, _asked_for(context), has_members=not is_lazy)
-    timelines |= {nid: list(room.timeline) for nid, room in fresh.items()}
+    bound = _asked_for(context)
+    fresh = whole_rooms.read(transaction, groups.fresh, numbers, bound, has_members=not is_lazy)
+    timelines |= {nid: list(room.newest(bound)) for nid, room in fresh.items()}
     current: dict[int, Changes] = {nid: room.state for nid, room in fresh.items()}
     if context.is_full_state:
         current |= _whole_state(transaction, groups.joined, is_lazy)
@@ -175,8 +176,9 @@ def _joined_news(
         each = RoomNews(room, events, is_limited, state, is_complete, membership_at=past[nid].membership_at)
         if nid in fresh:
             each.members = fresh[nid].senders
-            if len(events) == len(timelines[nid]) and not context.uses_state_after:
-                each.shown = fresh[nid].shown
+            sees_all = len(events) == len(timelines[nid]) and context.filter.room.timeline.is_everything
+            if sees_all and not context.uses_state_after:
+                each.shown = fresh[nid].shown(limit)
         news.append(each)
     _add_summaries(transaction, context, news, heads)
     if is_lazy:

@@ -5,7 +5,7 @@ the room's log has the same last number: whatever changes what a room shows, a r
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Final
 
@@ -21,20 +21,41 @@ from synapse_like.toolkit.weighed import WeighedCache
 KEPT_BYTES: Final = 12 * 1024 * 1024
 LARGEST: Final = 200
 """A room with more events than that is read anew for each client."""
+_WINDOWS: Final = 4
+"""Clients ask for few different numbers of events."""
 
 
 @dataclass(frozen=True, slots=True)
 class WholeRoom:
-    """A room as of a number of its log."""
+    """A room as of a number of its log; whoever asks for fewer events than it was read with gets a part of it."""
 
     number: int
+    bound: int
+    """How many events were asked for."""
     timeline: Sequence[StoredEvent]
-    """The newest live events, oldest first; at least as many as were asked for, if there are."""
+    """The newest live events, oldest first; as many as were asked for, if there are."""
     state: Mapping[StateKey, StoredEvent]
     senders: Mapping[StateKey, StoredEvent]
     """The membership of the timeline's senders, where `state` holds no membership."""
-    shown: Window
-    """What a client is shown of it that may see everything, with one event less than were asked for."""
+    _windows: dict[int, Window] = field(default_factory=dict)
+
+    def holds(self, bound: int) -> bool:
+        """Whether it has so many of the room's newest events, or all that there are."""
+        return bound <= self.bound or len(self.timeline) < self.bound
+
+    def newest(self, bound: int) -> Sequence[StoredEvent]:
+        """So many of the newest events, if there are."""
+        return self.timeline[max(0, len(self.timeline) - bound) :]
+
+    def shown(self, limit: int) -> Window:
+        """What a client is shown that may see everything."""
+        found = self._windows.get(limit)
+        if found is None:
+            if len(self._windows) >= _WINDOWS:
+                self._windows.clear()
+            is_limited = len(self.timeline) > limit
+            found = self._windows[limit] = window(self.newest(limit), self.state, is_limited=is_limited)
+        return found
 
     def __len__(self) -> int:
         """How many events it holds."""
@@ -47,8 +68,8 @@ class WholeRoom:
         return sum(weight_of(event.json_bytes) for event in events.values())
 
 
-_Key = tuple[int, int, bool]
-"""(room, how many events were asked for, whether state holds membership)"""
+_Key = tuple[int, bool]
+"""(room, whether state holds membership)"""
 
 
 class WholeRooms:
@@ -72,10 +93,14 @@ class WholeRooms:
         """These rooms by `room_nid`, in three questions for all that are not kept; `numbers` are the last ones of their
         logs in the snapshot. State is with or without membership.
         """
-        keys = {room.room_nid: (room.room_nid, bound, has_members) for room in rooms}
+        keys = {room.room_nid: (room.room_nid, has_members) for room in rooms}
         with self._lock:
             kept = {nid: self.cache.get(key) for nid, key in keys.items()}
-        found = {nid: whole for nid, whole in kept.items() if whole is not None and whole.number == numbers[nid]}
+        found = {
+            nid: whole
+            for nid, whole in kept.items()
+            if whole is not None and whole.number == numbers[nid] and whole.holds(bound)
+        }
         missing = [room for room in rooms if room.room_nid not in found]
         new = _read(transaction, missing, numbers, bound, has_members, self._peek)
         with self._lock:
@@ -116,8 +141,7 @@ def _read(
         event = events[row[1]]
         states[row[2]][event.event.key] = event
     senders = {} if has_members else _senders(transaction, timelines, peek)
-    shown = {nid: _shown(timelines[nid], states[nid], bound - 1) for nid in nids}
-    return {nid: WholeRoom(numbers[nid], timelines[nid], states[nid], senders.get(nid, {}), shown[nid]) for nid in nids}
+    return {nid: WholeRoom(numbers[nid], bound, timelines[nid], states[nid], senders.get(nid, {})) for nid in nids}
 
 
 def _senders(
@@ -128,9 +152,3 @@ def _senders(
     for event in stored_all(transaction, sql.members(transaction, sorted(asked)), peek):
         found.setdefault(event.room_nid, {})[event.event.key] = event
     return found
-
-
-def _shown(timeline: Sequence[StoredEvent], state: Mapping[StateKey, StoredEvent], limit: int) -> Window:
-    is_limited = len(timeline) > limit
-    newest = timeline[len(timeline) - limit :] if is_limited else timeline
-    return window(newest, state, is_limited=is_limited)

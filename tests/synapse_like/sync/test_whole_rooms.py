@@ -1,5 +1,6 @@
 """First syncs of rooms in which nothing has happened since the last one read no events."""
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -53,6 +54,27 @@ async def test_the_second_first_sync_reads_no_events(server: TestServer, filters
     assert reads_events(server) == []
     assert again == before
     assert whole_rooms(server).cache.hits == 2
+
+
+@pytest.mark.parametrize("is_lazy", [False, True])
+async def test_fewer_events_are_a_part_of_more(server: TestServer, is_lazy: bool) -> None:
+    """What is kept for one client serves others that ask for fewer events, and says what the database would say."""
+    room_id, (alice, bob, _) = await shared_room(server)
+    for number in range(20):
+        await server.send(alice, room_id, f"more {number}", f"m{number}")
+    await server.caught_up()
+    rooms = whole_rooms(server)
+    steps = {10: True, 3: False, 12: True, 0: False, 1: False, 60: True, 90: False, 11: False}
+    for limit, reads in steps.items():
+        state = {"state": {"lazy_load_members": True}} if is_lazy else {}
+        chosen = json.dumps({"room": {"timeline": {"limit": limit}, **state}})
+        misses = rooms.cache.misses
+        told = room_of(await server.sync(bob, filter=chosen), room_id)
+        assert (rooms.cache.misses > misses) is reads, limit
+        kept, rooms.cache = rooms.cache, WholeRooms(lambda _: None).cache
+        assert told == room_of(await server.sync(bob, filter=chosen), room_id), limit
+        rooms.cache = kept
+        assert len(told["timeline"]["events"]) <= limit
 
 
 async def test_what_happens_in_a_room_is_seen_at_once(server: TestServer) -> None:
