@@ -13,6 +13,7 @@ from twisted.internet import reactor
 from synapse_like.catalogue import FEDERATION
 from synapse_like.features import accounts, directory, membership, reporting, room_creation, send, server, upgrade
 from synapse_like.matrix.filters import Filter
+from synapse_like.rooms.families import USER, fresh_shard
 from synapse_like.toolkit.feature import Built, Feature, Kit
 from synapse_like.toolkit.http import Requester
 from tests.kit.homeserver import TestServer, settings
@@ -30,6 +31,7 @@ class NamesAsTokens:
             device_id=device or "DEVICE",
             is_guest=token.startswith("?"),
             is_admin=token.startswith("!"),
+            shard=fresh_shard(USER, f"@{name}:test"),
         )
 
 

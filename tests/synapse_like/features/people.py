@@ -28,6 +28,7 @@ from synapse_like.features.membership import Membership
 from synapse_like.features.profile import Profiles, ProfileSpread
 from synapse_like.matrix.errors import UnknownToken
 from synapse_like.matrix.room_versions import room_version
+from synapse_like.rooms.families import USER, fresh_shard
 from synapse_like.rooms.front import Draft
 from synapse_like.toolkit.config import load
 from synapse_like.toolkit.feature import Built, Feature, Kit
@@ -49,7 +50,9 @@ class Names:
     async def authenticate(self, token: str, request: Request[Any]) -> Requester:
         if not token.isalnum():
             raise UnknownToken()
-        return Requester(user_id=f"@{token}:test", device_id="DEVICE", **self.kinds.get(token, {}))
+        user_id = f"@{token}:test"
+        shard = fresh_shard(USER, user_id)
+        return Requester(user_id=user_id, device_id="DEVICE", shard=shard, **self.kinds.get(token, {}))
 
 
 def _build(kit: Kit) -> Built:

@@ -12,6 +12,7 @@ from synapse_like.catalogue import FEDERATION
 from synapse_like.features import account_data, accounts, filters, history, legacy_sync, room_state
 from synapse_like.features import server as server_feature
 from synapse_like.matrix.room_versions import room_version
+from synapse_like.rooms.families import USER, fresh_shard
 from synapse_like.rooms.front import Draft
 from synapse_like.toolkit.config import load
 from synapse_like.toolkit.feature import Built, Feature, Kit
@@ -27,7 +28,9 @@ class Names:
 
     async def authenticate(self, token: str, request: Request[Any]) -> Requester:
         name, _, device = token.partition("/")
-        return Requester(f"@{name}:test", device_id=device or "PHONE", is_guest=name.startswith("guest"))
+        user_id = f"@{name}:test"
+        shard = fresh_shard(USER, user_id)
+        return Requester(user_id, device_id=device or "PHONE", is_guest=name.startswith("guest"), shard=shard)
 
 
 def _build(kit: Kit) -> Built:

@@ -47,12 +47,13 @@ class Empty:
 class Scene:
     """A reader that hears what the test says, and who listens to it."""
 
-    def __init__(self, woken_first: Callable[[Frame], object] = lambda _: None) -> None:
+    def __init__(self, woken_first: Callable[[Frame], None] | None = None) -> None:
         self.bus = Bus()
         self.clock = FakeClock()
         self.reader = Reader(cast(Any, Empty()), cast(Any, self.bus), [ROOM])
         self.reader.register(Storage(TALK, lambda *_: None, lambda *_: []))
-        self.reader.on_advance(woken_first)
+        if woken_first is not None:
+            self.reader.on_advance(woken_first)
         self.notifier = Notifier(self.reader, self.clock)
 
     def say(self, room_id: str, *users: str, shard: int = 0) -> None:
@@ -165,7 +166,11 @@ async def test_all_who_wait_are_rung(scene: Scene) -> None:
 async def test_whoever_is_woken_first_knows_already_where_something_happened() -> None:
     """Nobody may be answered up to a position before what lies before it has been noted."""
     found: list[Any] = []
-    scene = Scene(lambda _: found.append(watch.touched(first)))
+
+    def woken(_: Frame) -> None:
+        found.append(watch.touched(first))
+
+    scene = Scene(woken)
     await scene.reader.start(1)
     watch, first = scene.follow(("!5",)), scene.here
     scene.say("!5")
