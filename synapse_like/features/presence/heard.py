@@ -22,6 +22,8 @@ class HeardOf:
     fact: PresenceFact
     at: int
     rooms: set[str]
+    shown: tuple[int, bytes] | None = None
+    """What readers are shown, and in which second that was put together."""
 
 
 class Heard:

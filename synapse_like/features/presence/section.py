@@ -36,7 +36,7 @@ class PresenceSection:
                 continue
             if chosen.limit is not None and shown >= chosen.limit:
                 break
-            response.presence.append(self._event(heard.fact, context.now_ms))
+            response.presence.append(self._event(heard, context.now_ms))
             shown += 1
         return True
 
@@ -67,7 +67,14 @@ class PresenceSection:
         shown = [heard for heard in known if includes_offline or heard.fact.presence != OFFLINE]
         return sorted(shown, key=lambda heard: heard.at, reverse=True)
 
-    def _event(self, fact: PresenceFact, now_ms: int) -> bytes:
+    def _event(self, heard: HeardOf, now_ms: int) -> bytes:
+        """The event, which is put together once a second for all who are told."""
+        second = now_ms // 1000
+        if heard.shown is None or heard.shown[0] != second:
+            heard.shown = second, self._rendered(heard.fact, now_ms)
+        return heard.shown[1]
+
+    def _rendered(self, fact: PresenceFact, now_ms: int) -> bytes:
         ago_ms = None if fact.last_active_ms is None else now_ms - fact.last_active_ms
         if ago_ms is not None and fact.is_active:
             ago_ms = min(ago_ms, self._active_ms)  # nothing is told of a user who stays active
