@@ -144,8 +144,9 @@ class Sync:
         user_id = question.requester.user_id
         ignored = await self._preferences.ignored_users(user_id)
         rooms = await self._rooms.memberships.rooms_of(user_id)
+        joined = await self._rooms.memberships.joined_rooms(user_id)
         now = self.place_now()
-        since = question.since
+        since, touched = question.since, None
         if since is not None:
             now = SyncToken(
                 now.incarnation,
@@ -154,6 +155,8 @@ class Sync:
                 now.rooms.joined(since.rooms),
                 now.users.joined(since.users),
             )
+            if watch is not None and watch.rooms is joined:  # not so if a room has been joined meanwhile
+                touched = watch.touched(since.rooms)
         return SyncContext(
             requester=question.requester,
             user_shard=question.requester.shard,
@@ -161,7 +164,7 @@ class Sync:
             now=now,
             filter=question.filter,
             rooms=rooms,
-            touched=watch.touched(since.rooms) if watch is not None and since is not None else None,
+            touched=touched,
             is_full_state=question.is_full_state,
             uses_state_after=question.uses_state_after,
             now_ms=self._clock.now_ms(),

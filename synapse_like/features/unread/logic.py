@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from replication import sql as replication_sql
 from replication.numbers import pack
-from synapse_like.features.unread.counting import ALL_THREADS, MAIN, Counts, total
+from synapse_like.features.unread.counting import ALL_THREADS, MAIN, Counts
 from synapse_like.features.unread.sql import reading
 from synapse_like.features.unread.sql import writing as sql
 from synapse_like.rooms.facts import Kind
@@ -20,11 +20,6 @@ class RoomCounts:
 
     main: Counts
     threads: dict[str, Counts]
-
-    @property
-    def total(self) -> Counts:
-        """(notifications, highlights) for clients that know no threads."""
-        return total({MAIN: self.main, **self.threads})
 
     @classmethod
     def of(cls, unread: dict[str, Counts]) -> "RoomCounts":
