@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,10 +47,10 @@ def main(arguments: Sequence[str]) -> int:
     """Fill, measure, print a table per database."""
     asked = _arguments(arguments)
     databases = [asked.database] if asked.database else ["sqlite", "postgresql"]
-    changes = list(room_changes(asked.members, asked.changes))
     try:
-        for database in databases:
-            print(f"\n{database}: {asked.members} keys, {asked.changes} changes; best of {REPEATS}, ms", flush=True)
+        for database, count in product(databases, asked.changes):
+            changes = list(room_changes(asked.members, count))
+            print(f"\n{database}: {asked.members} keys, {count} changes; best of {REPEATS}, ms", flush=True)
             for kind in ENCODINGS:
                 if asked.only in kind.name and not (database != "sqlite" and kind is ClusteredRows):
                     _measure(database, kind(), changes)
@@ -61,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench state-history", description=__doc__)
     parser.add_argument("--members", type=int, default=10_000)
-    parser.add_argument("--changes", type=int, default=100_000)
+    parser.add_argument("--changes", type=int, nargs="+", default=[100_000], help="one after the other; 1000 at least")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], help="only this one")
     parser.add_argument("--only", default="", help="only candidates whose name contains this")
     return parser.parse_args(arguments)
@@ -103,7 +104,7 @@ def _connected(database: str) -> Iterator[tuple[Connection, Callable[[], object]
 
 
 def _measure(database: str, encoding: Rows, changes: Sequence[Change]) -> None:
-    measured = MEASURED_BATCHES * MEASURED_BATCH
+    measured = min(MEASURED_BATCHES * MEASURED_BATCH, len(changes) // 2)
     with _connected(database) as (connection, settle):
         _run(connection, lambda txn: _fill_events(txn, changes))
         before = _run(connection, lambda txn: _bytes(txn, database))
@@ -127,7 +128,7 @@ def _reads(connection: Connection, encoding: Rows, changes: Sequence[Change]) ->
         took, rows = _time(connection, _between(encoding, ROOM, changes[middle].number, changes[middle + span].number))
         _check([row[2] for row in rows], [change.version for change in changes[middle + 1 : middle + span + 1]])
         yield f"{name} difference {took:.2f}"
-    took, _ = _time(connection, _between(encoding, 1001, changes[100].number, changes[-5000].number))
+    took, _ = _time(connection, _between(encoding, 1001, changes[100].number, changes[-len(changes) // 20].number))
     yield f"far difference of a small room {took:.2f}"
     took, rows = _time(connection, lambda txn: encoding.current(txn, ROOM))
     _check(dict(rows), {each.key_nid: each.event_nid for each in changes})
