@@ -61,9 +61,9 @@ class Deliveries:
     async def _load(self, sender: str, device_id: str) -> Known:
         after_ms = self._clock.now_ms() - KEEP_MS
         rows = await self._database.read(
-            lambda txn: sql.deliveries(txn, sender, device_id, after_ms, 10 * _TRANSACTIONS)
+            lambda txn: sql.newest_requests(txn, sender, device_id, after_ms, 10 * _TRANSACTIONS)
         )
         known: Known = OrderedDict()
-        for transaction_id, user_id in reversed(rows):
-            known.setdefault(transaction_id, set()).add(user_id)
+        for transaction_id, users in reversed(rows):
+            known.setdefault(transaction_id, set()).update(users)
         return known

@@ -1,6 +1,6 @@
 """The SQL of messages to devices."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from replication.ports import Row, Transaction
 
@@ -38,16 +38,20 @@ _REMOVE = """
     )
 """
 _FORGET = "DELETE FROM to_device_inbox WHERE user_id = :user_id AND device_id IN :device_ids"
-_DELIVERED = """
-    INSERT INTO to_device_deliveries (sender, device_id, transaction_id, user_id, delivered_ms) VALUES :rows
-    ON CONFLICT (sender, device_id, transaction_id, user_id) DO NOTHING
+_REQUESTS = """
+    WITH asked (sender, device_id, transaction_id) AS (VALUES :rows)
+    SELECT r.sender, r.device_id, r.transaction_id, r.users FROM asked JOIN to_device_requests r
+        ON r.sender = asked.sender AND r.device_id = asked.device_id AND r.transaction_id = asked.transaction_id
 """
-_DELIVERIES = """
-    SELECT transaction_id, user_id FROM to_device_deliveries
+_ADD_REQUESTS = """
+    INSERT INTO to_device_requests (sender, device_id, transaction_id, number, users, delivered_ms) VALUES :rows
+"""
+_NEWEST_REQUESTS = """
+    SELECT transaction_id, users FROM to_device_requests
     WHERE sender = :sender AND device_id = :device_id AND delivered_ms > :after_ms
     ORDER BY delivered_ms DESC LIMIT :limit
 """
-_PURGE = "DELETE FROM to_device_deliveries WHERE delivered_ms < :before_ms"
+_PURGE = "DELETE FROM to_device_requests WHERE delivered_ms < :before_ms"
 _SIZES = """
     SELECT user_id, device_id, count(*) FROM to_device_inbox GROUP BY user_id, device_id
     HAVING count(*) > :at_least ORDER BY count(*) DESC LIMIT :limit
@@ -94,21 +98,27 @@ def forget(transaction: Transaction, user_id: str, device_ids: Sequence[str]) ->
     transaction.run(_FORGET, user_id=user_id, device_ids=list(device_ids))
 
 
-def note_deliveries(transaction: Transaction, rows: Sequence[tuple[str, str, str, str, int]]) -> int:
-    """Note (sender, device, transaction id, user, time); how many are new."""
-    return transaction.rows(_DELIVERED, rows)
+def requests(transaction: Transaction, keys: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, str, list[str]]]:
+    """(sender, device, transaction id, users) of what requests have brought so far."""
+    rows = transaction.query_rows(_REQUESTS, keys)
+    return [(sender, device_id, transaction_id, users.split("\n")) for sender, device_id, transaction_id, users in rows]
 
 
-def deliveries(
+def add_requests(transaction: Transaction, rows: Sequence[tuple[str, str, str, int, Collection[str], int]]) -> None:
+    """Note (sender, device, transaction id, number of a message, users, time)."""
+    transaction.put(_ADD_REQUESTS, [(*key, "\n".join(users), sent_ms) for *key, users, sent_ms in rows])
+
+
+def newest_requests(
     transaction: Transaction, sender: str, device_id: str, after_ms: int, limit: int
-) -> list[tuple[str, str]]:
-    """(transaction id, user) of a device's newest deliveries."""
-    rows = transaction.all(_DELIVERIES, sender=sender, device_id=device_id, after_ms=after_ms, limit=limit)
-    return [(str(transaction_id), str(user_id)) for transaction_id, user_id in rows]
+) -> list[tuple[str, list[str]]]:
+    """(transaction id, users) of what a device's newest requests have brought."""
+    rows = transaction.all(_NEWEST_REQUESTS, sender=sender, device_id=device_id, after_ms=after_ms, limit=limit)
+    return [(transaction_id, users.split("\n")) for transaction_id, users in rows]
 
 
 def purge(transaction: Transaction, before_ms: int) -> int:
-    """Forget old deliveries; how many."""
+    """Forget old requests; how many."""
     return transaction.run(_PURGE, before_ms=before_ms)
 
 
