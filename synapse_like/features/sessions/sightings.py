@@ -1,6 +1,7 @@
 """When and where devices were seen: noted in memory at every request, written behind in batches now and then."""
 
 from collections.abc import Sequence
+from sys import intern
 from typing import Any, Final
 
 from synapse_like.features.sessions import sql
@@ -33,7 +34,7 @@ class Sightings:
         now_ms = self._clock.now_ms()
         known = self._newest.get(key)
         if known is None or known.ip != request.client_ip or now_ms - known.seen_ms >= 1000:
-            agent = request.user_agent[:_MAX_AGENT_LENGTH].replace("\0", "")
+            agent = intern(request.user_agent[:_MAX_AGENT_LENGTH].replace("\0", ""))  # many devices have the same
             self._newest[key] = Sighting(now_ms, request.client_ip, agent)
 
     def peek(self, user_id: str, device_id: str) -> Sighting | None:
