@@ -14,4 +14,6 @@ def checked_text(name: str, text: str, max_length: int) -> str:
 
 def is_storable(text: str) -> bool:
     """Whether a database can hold the text: no NUL, no lone surrogate."""
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+    if "\0" in text:
+        return False
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
