@@ -170,6 +170,7 @@ async def test_processes_of_a_cluster_live_on_without_a_database(group: Group, m
     monkeypatch.setattr(type(group.homeserver.kit.database), "read", fail)
     for member in group.members:
         at = group.at(member)
+        assert (await at.request("GET", "/health/ready")).status == 503, member.name
         for path in ("/health/live", "/health", "/metrics", "/_matrix/client/versions", "/login"):
             assert (await at.request("GET", path)).status == 200, f"{path} at {member.name}"
         with monkeypatch.context() as uncounted:
