@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         run_folder.create()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # being asked to end is being interrupted
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a script's `&` has it ignored, also by what we start
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
