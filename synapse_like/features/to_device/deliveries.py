@@ -61,7 +61,7 @@ class Deliveries:
     async def _load(self, sender: str, device_id: str) -> Known:
         after_ms = self._clock.now_ms() - KEEP_MS
         rows = await self._database.read(
-            lambda txn: sql.newest_requests(txn, sender, device_id, after_ms, 10 * _TRANSACTIONS)
+            lambda txn: sql.newest_requests(txn, sender, device_id, after_ms, _TRANSACTIONS)
         )
         known: Known = OrderedDict()
         for transaction_id, users in reversed(rows):
